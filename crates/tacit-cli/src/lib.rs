@@ -1,0 +1,1 @@
+//! The programs tacit and tacit-server.

@@ -1,0 +1,1 @@
+//! Invites, tokens, Noise handshake, media keys, packet cipher and SAS.

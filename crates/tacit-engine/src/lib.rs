@@ -1,0 +1,1 @@
+//! The call engine: sans-IO core, tokio shell, public API.

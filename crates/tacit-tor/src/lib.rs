@@ -1,0 +1,1 @@
+//! Tor: Arti in process, or a system tor by SOCKS.

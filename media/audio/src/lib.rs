@@ -1,0 +1,1 @@
+//! Audio devices, rings and WAV files.

@@ -1,0 +1,1 @@
+//! Opus at one constant size.

@@ -1,0 +1,1 @@
+//! Media packet layout, redundancy, feedback block and control lane.

@@ -1,0 +1,1 @@
+//! Legs and scheduling: which packet goes on which circuit; sans-IO.

@@ -1,0 +1,1 @@
+//! Playout buffer: insert, pull, conceal; sans-IO.

@@ -1,0 +1,1 @@
+//! Signaling frames and the caller, callee and server machines; sans-IO.

@@ -1,0 +1,1 @@
+//! Mailbox server shell over any byte stream, and TURN credential minting.

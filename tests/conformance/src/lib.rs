@@ -1,0 +1,1 @@
+//! Known-answer vectors and the Python second implementation.
