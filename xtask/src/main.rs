@@ -1,2 +1,116 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: sets a machine up, tests everything, places the demonstration call.
+//!
+//! Builds in seconds: it depends on no other crate of the workspace.
+//!
+//! **Not in this crate:** the demonstration itself (the program `tacit-demo` of tests/e2e) and every
+//! check of what the programs do (the packages' own tests).
+#![forbid(unsafe_code)]
+
+mod command;
+mod failure;
+mod outcome;
+mod packages;
+mod setup;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use failure::{Failure, Outcome};
+use packages::Purpose;
+
+/// Tasks of the Tacit workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Place two calls between two people through real Tor relays on this machine.
+    ///
+    /// Installs what is missing, builds, and runs the demonstration. All arguments go to it:
+    /// `cargo xtask demo --help` shows them.
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Arguments of the demonstration.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check and test everything, and count what passed, failed and was skipped.
+    Test(TestArgs),
+    /// Install the Debian packages that are missing, saying which and why.
+    Setup,
+    /// Fuzz the parsers: each in turn, or one.
+    Fuzz(FuzzArgs),
+    /// Check licences, sources, duplicates and advisories with cargo-deny.
+    Deny,
+    /// Build the book and the API documentation.
+    Docs,
+    /// Run the micro-benchmarks.
+    Bench {
+        /// Run only those whose name contains this.
+        filter: Option<String>,
+    },
+}
+
+/// What `test` does.
+#[derive(Args)]
+pub(crate) struct TestArgs {
+    /// Fail if any test was skipped because this machine cannot run it.
+    #[arg(long)]
+    ci: bool,
+    /// Test this package only; may be given several times.
+    #[arg(short, long, value_name = "NAME")]
+    package: Vec<String>,
+    /// Leave out formatting and lints.
+    #[arg(long)]
+    no_lint: bool,
+    /// Install nothing.
+    #[arg(long)]
+    no_setup: bool,
+    /// Run only the tests whose name contains this.
+    filter: Option<String>,
+}
+
+/// What `fuzz` does.
+#[derive(Args)]
+pub(crate) struct FuzzArgs {
+    /// The target; every target if none is given.
+    target: Option<String>,
+    /// How long each target runs.
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Demo { arguments } => demo(&arguments),
+        Task::Test(args) => test::run(&args),
+        Task::Setup => setup::run(Purpose::Test),
+        Task::Fuzz(args) => tools::fuzz(&args),
+        Task::Deny => tools::deny(),
+        Task::Docs => tools::docs(),
+        Task::Bench { filter } => tools::bench(filter.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn demo(arguments: &[String]) -> Outcome {
+    setup::run(Purpose::Demo)?;
+    command::step("Building");
+    command::cargo(&["build", "--workspace", "--bins"]).run()?;
+    // Replaces this process, so that Ctrl-C and the exit code are the demonstration's own.
+    let program = command::target_dir().join("debug/tacit-demo");
+    Err(Failure::could_not_start(
+        &program.display().to_string(),
+        &command::replace(&program, arguments),
+    ))
+}
