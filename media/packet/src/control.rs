@@ -1,0 +1,227 @@
+//! A small reliable lane inside the media packets: messages in order, exactly once.
+//!
+//! One message is in flight at a time and rides in every packet until the peer acknowledges it:
+//! 50 packets a second over several legs make that faster than any window.
+
+use std::collections::VecDeque;
+
+use crate::limits::{CONTROL_BODY_BYTES, CONTROL_QUEUE};
+
+/// What the lane can say. Kinds that this version does not know are taken, counted and ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ControlMessage {
+    /// The callee takes the call.
+    Accept,
+    /// The sender ends the call.
+    HangUp,
+    /// Commitment of the short authentication string.
+    SasCommit([u8; 32]),
+    /// Nonce that opens the commitment.
+    SasReveal([u8; 32]),
+    /// The sender's person has confirmed the two words.
+    SasConfirmed,
+    /// The sender's microphone was switched off; for display only, packets do not change.
+    Muted,
+    /// The sender's microphone was switched on again.
+    Unmuted,
+}
+
+impl ControlMessage {
+    /// Kind on the wire.
+    #[must_use]
+    pub const fn kind(&self) -> u8 {
+        match self {
+            Self::Accept => 1,
+            Self::HangUp => 2,
+            Self::SasCommit(_) => 3,
+            Self::SasReveal(_) => 4,
+            Self::SasConfirmed => 5,
+            Self::Muted => 6,
+            Self::Unmuted => 7,
+        }
+    }
+
+    /// Body on the wire.
+    #[must_use]
+    pub const fn body(&self) -> &[u8] {
+        match self {
+            Self::SasCommit(bytes) | Self::SasReveal(bytes) => bytes,
+            _ => &[],
+        }
+    }
+
+    /// Reads a message; `None` for an unknown kind or a body of the wrong length.
+    #[must_use]
+    pub fn parse(kind: u8, body: &[u8]) -> Option<Self> {
+        let message = match kind {
+            1 => Self::Accept,
+            2 => Self::HangUp,
+            3 => Self::SasCommit(body.try_into().ok()?),
+            4 => Self::SasReveal(body.try_into().ok()?),
+            5 => Self::SasConfirmed,
+            6 => Self::Muted,
+            7 => Self::Unmuted,
+            _ => return None,
+        };
+        (message.body().len() == body.len()).then_some(message)
+    }
+}
+
+/// The lane's share of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ControlBlock {
+    /// Sequence of the message that rides along, from 1; 0 when there is none.
+    pub sequence: u16,
+    /// Sequence of the last message taken in order; 0 before the first.
+    pub acknowledged: u16,
+    pub(crate) kind: u8,
+    pub(crate) length: u8,
+    body: [u8; CONTROL_BODY_BYTES],
+}
+
+impl Default for ControlBlock {
+    fn default() -> Self {
+        Self::message(0, 0, &[])
+    }
+}
+
+impl ControlBlock {
+    /// A block with a message; a body above [`CONTROL_BODY_BYTES`] is cut.
+    #[must_use]
+    pub fn message(sequence: u16, kind: u8, body: &[u8]) -> Self {
+        let used = body.len().min(CONTROL_BODY_BYTES);
+        let mut room = [0; CONTROL_BODY_BYTES];
+        room[..used].copy_from_slice(&body[..used]);
+        #[expect(clippy::cast_possible_truncation, reason = "at most 40")]
+        let length = used as u8;
+        Self {
+            sequence,
+            acknowledged: 0,
+            kind,
+            length,
+            body: room,
+        }
+    }
+
+    /// Kind of the message.
+    #[must_use]
+    pub const fn kind(&self) -> u8 {
+        self.kind
+    }
+
+    /// Body of the message.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body[..usize::from(self.length)]
+    }
+}
+
+/// The queue of messages is full: the peer acknowledges nothing, or the caller floods the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{CONTROL_QUEUE} control messages are waiting for the peer's acknowledgement; try later")]
+pub struct LaneFull;
+
+/// What the lane has dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ControlCounters {
+    /// In-order messages of an unknown kind or with a body of the wrong length.
+    pub unknown: u64,
+    /// Messages seen before.
+    pub repeated: u64,
+    /// Messages ahead of the next expected one; an honest peer never sends one.
+    pub out_of_order: u64,
+}
+
+/// Both directions of the lane.
+#[derive(Clone, Debug)]
+pub struct ControlLane {
+    /// Front is in flight with sequence `sequence`.
+    queue: VecDeque<ControlMessage>,
+    sequence: u16,
+    taken: u16,
+    counters: ControlCounters,
+}
+
+impl Default for ControlLane {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::with_capacity(CONTROL_QUEUE),
+            sequence: 1,
+            taken: 0,
+            counters: ControlCounters::default(),
+        }
+    }
+}
+
+impl ControlLane {
+    /// Queues a message behind those not yet acknowledged.
+    ///
+    /// # Errors
+    /// [`LaneFull`] when [`CONTROL_QUEUE`] messages wait.
+    pub fn send(&mut self, message: ControlMessage) -> Result<(), LaneFull> {
+        if self.queue.len() == CONTROL_QUEUE {
+            return Err(LaneFull);
+        }
+        self.queue.push_back(message);
+        Ok(())
+    }
+
+    /// Whether everything sent has been acknowledged.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The block of the next packet.
+    #[must_use]
+    pub fn block(&self) -> ControlBlock {
+        let mut block = match self.queue.front() {
+            Some(message) => ControlBlock::message(self.sequence, message.kind(), message.body()),
+            None => ControlBlock::default(),
+        };
+        block.acknowledged = self.taken;
+        block
+    }
+
+    /// Takes the peer's block; returns its message if it is the next one in order.
+    pub fn handle_input(&mut self, block: &ControlBlock) -> Option<ControlMessage> {
+        if block.acknowledged == self.sequence && !self.queue.is_empty() {
+            self.queue.pop_front();
+            self.sequence = following(self.sequence);
+        }
+        if block.sequence == 0 {
+            return None;
+        }
+        if block.sequence != following(self.taken) {
+            // Sequences wrap, so "before" is the nearer half of the circle.
+            let repeated = self.taken.wrapping_sub(block.sequence) < u16::MAX / 2;
+            let counter = if repeated {
+                &mut self.counters.repeated
+            } else {
+                &mut self.counters.out_of_order
+            };
+            *counter += 1;
+            return None;
+        }
+        self.taken = block.sequence;
+        let message = ControlMessage::parse(block.kind, block.body());
+        self.counters.unknown += u64::from(message.is_none());
+        message
+    }
+
+    /// What was dropped.
+    #[must_use]
+    pub const fn counters(&self) -> ControlCounters {
+        self.counters
+    }
+}
+
+/// 0 means "no message", so 65535 is followed by 1.
+const fn following(sequence: u16) -> u16 {
+    if sequence == u16::MAX {
+        1
+    } else {
+        sequence + 1
+    }
+}

@@ -1,0 +1,97 @@
+//! Puts together what the next packet says.
+
+use tacit_types::limits::PACKET_PLAINTEXT_BYTES;
+use tacit_types::{FrameNumber, Path, SlotNumber};
+
+use crate::content::{Content, FRAMES_IN_PACKET, Frame};
+use crate::control::{ControlBlock, ControlLane, ControlMessage, LaneFull};
+use crate::report::ReportCollector;
+use crate::time::MediaTime;
+
+/// One direction's outgoing packets: the last five frames, the reports on what the peer sent and
+/// the control lane.
+#[derive(Clone, Debug, Default)]
+pub struct Packetizer {
+    newest: FrameNumber,
+    /// Frames `newest`, `newest − 1`, …
+    frames: [Option<Frame>; FRAMES_IN_PACKET],
+    reports: ReportCollector,
+    control: ControlLane,
+}
+
+impl Packetizer {
+    /// Nothing to send yet: packets are full-sized all the same.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next encoded frame. A number that skips some leaves holes; one that is not newer
+    /// than the newest is ignored and answered with false.
+    pub fn push_frame(&mut self, number: FrameNumber, frame: &Frame) -> bool {
+        if self.frames[0].is_some() && number <= self.newest {
+            return false;
+        }
+        let ahead = number.0.saturating_sub(self.newest.0);
+        let ahead = usize::try_from(ahead)
+            .unwrap_or(usize::MAX)
+            .min(FRAMES_IN_PACKET);
+        self.frames.rotate_right(ahead % FRAMES_IN_PACKET);
+        self.frames[..ahead].fill(None);
+        self.newest = number;
+        self.frames[0] = Some(*frame);
+        true
+    }
+
+    /// Forgets the frames: the packets that follow carry none until new ones are pushed.
+    pub fn clear_frames(&mut self) {
+        self.frames = [None; FRAMES_IN_PACKET];
+    }
+
+    /// The plaintext of the packet of `slot`, sent at `now` on our media clock.
+    #[must_use]
+    pub fn next(&mut self, slot: SlotNumber, now: MediaTime) -> [u8; PACKET_PLAINTEXT_BYTES] {
+        let content = Content {
+            slot,
+            sent_at: now,
+            newest: self.newest,
+            payloads: self.frames,
+            reports: self.reports.take(now),
+            control: self.control.block(),
+        };
+        let mut plain = [0; PACKET_PLAINTEXT_BYTES];
+        content.encode(&mut plain);
+        plain
+    }
+
+    /// Notes that the peer's packet of `slot` came over `path` (named from the peer's side) at
+    /// `arrived_at` on our media clock; to be called once for each authentic packet.
+    pub fn record_arrival(&mut self, slot: SlotNumber, path: Path, arrived_at: MediaTime) {
+        self.reports.record(slot, path, arrived_at);
+    }
+
+    /// Queues a message on the control lane.
+    ///
+    /// # Errors
+    /// [`LaneFull`] when too many wait for the peer's acknowledgement.
+    pub fn send_control(&mut self, message: ControlMessage) -> Result<(), LaneFull> {
+        self.control.send(message)
+    }
+
+    /// Takes the peer's control block; returns its message if it is new and in order.
+    pub fn handle_control(&mut self, block: &ControlBlock) -> Option<ControlMessage> {
+        self.control.handle_input(block)
+    }
+
+    /// The control lane, for its state and counters.
+    #[must_use]
+    pub const fn control(&self) -> &ControlLane {
+        &self.control
+    }
+
+    /// The reports, for their counter.
+    #[must_use]
+    pub const fn reports(&self) -> &ReportCollector {
+        &self.reports
+    }
+}
