@@ -1,0 +1,142 @@
+//! Which relayed addresses we send to, and how much before they answer.
+//!
+//! A contact names the addresses that our TURN server shall send to. Without these rules it could
+//! aim a stream at a machine inside the server's network, or at a victim anywhere.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::limits::{MAX_CANDIDATES, MAX_UNANSWERED_PACKETS};
+
+/// Which candidates are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CandidatePolicy {
+    allow_local: bool,
+}
+
+impl CandidatePolicy {
+    /// Public addresses and ports from 1024 up: the only policy for real calls.
+    #[must_use]
+    pub const fn public_only() -> Self {
+        Self { allow_local: false }
+    }
+
+    /// Lets every address through, for networks that exist only inside one machine.
+    #[must_use]
+    pub const fn dangerous_allow_local_candidates() -> Self {
+        Self { allow_local: true }
+    }
+
+    /// Whether packets may be sent to `addr`.
+    #[must_use]
+    pub fn accepts(self, addr: SocketAddr) -> bool {
+        self.allow_local || candidate_is_public(addr)
+    }
+
+    /// The candidates of one peer that may be used: at most 16, all at the first one's address,
+    /// each once, in the order given.
+    #[must_use]
+    pub fn screen(self, candidates: &[SocketAddr]) -> Vec<SocketAddr> {
+        let mut accepted: Vec<SocketAddr> = Vec::new();
+        for &addr in candidates {
+            let one_address = accepted.first().is_none_or(|first| first.ip() == addr.ip());
+            if one_address && self.accepts(addr) && !accepted.contains(&addr) {
+                accepted.push(addr);
+            }
+            if accepted.len() == MAX_CANDIDATES {
+                break;
+            }
+        }
+        accepted
+    }
+}
+
+/// Whether `addr` is one that a TURN server on the public internet would have: not private,
+/// loopback, link-local, multicast or otherwise special, not an IPv4 address in IPv6 clothes, and
+/// no port below 1024.
+#[must_use]
+pub fn candidate_is_public(addr: SocketAddr) -> bool {
+    addr.port() >= 1024
+        && match addr.ip() {
+            IpAddr::V4(ip) => ipv4_is_public(ip),
+            IpAddr::V6(ip) => ipv6_is_public(ip),
+        }
+}
+
+/// The ranges of RFC 6890 and its registry that are not globally reachable.
+fn ipv4_is_public(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    !(a == 0                                        // this network
+        || ip.is_private()
+        || ip.is_loopback()
+        || ip.is_link_local()
+        || (a == 100 && b & 0xc0 == 64)             // 100.64/10, carrier-grade NAT
+        || (a == 192 && b == 0 && c == 0)           // 192.0.0/24, protocol assignments
+        || ip.is_documentation()
+        || (a == 192 && b == 88 && c == 99)         // 6to4 relays
+        || (a == 198 && b & 0xfe == 18)             // 198.18/15, benchmarks
+        || a >= 224) // multicast, 240/4, broadcast
+}
+
+/// Global unicast (2000::/3) alone, less what tunnels to IPv4 or is not routed.
+fn ipv6_is_public(ip: Ipv6Addr) -> bool {
+    let s = ip.segments();
+    // Outside 2000::/3 lie ::, ::1, v4-mapped ::ffff:0:0/96, NAT64 64:ff9b::/96 and 64:ff9b:1::/48,
+    // unique-local fc00::/7, link-local fe80::/10 and multicast ff00::/8.
+    s[0] & 0xe000 == 0x2000
+        && !(s[0] == 0x2001 && s[1] < 0x0200)       // 2001::/23: Teredo, ORCHID, benchmarks …
+        && !(s[0] == 0x2001 && s[1] == 0x0db8)      // documentation
+        && !(s[0] == 0x3fff && s[1] & 0xf000 == 0)  // documentation
+        && s[0] != 0x2002                           // 6to4
+        && s[0] != 0x3ffe // the old 6bone
+}
+
+/// Allows a few packets to a candidate until it answers authentically, so that a contact cannot
+/// aim our stream at somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CandidateGate {
+    /// Nothing authentic came back yet.
+    Unanswered {
+        /// Packets sent to it so far.
+        sent: u8,
+    },
+    /// It belongs to the peer.
+    Answered,
+}
+
+impl Default for CandidateGate {
+    fn default() -> Self {
+        Self::Unanswered { sent: 0 }
+    }
+}
+
+impl CandidateGate {
+    /// Whether one more packet may go out, counting it if so.
+    #[must_use]
+    pub const fn try_spend(&mut self) -> bool {
+        match self {
+            Self::Answered => true,
+            Self::Unanswered { sent } if *sent < MAX_UNANSWERED_PACKETS => {
+                *sent += 1;
+                true
+            }
+            Self::Unanswered { .. } => false,
+        }
+    }
+
+    /// Whether one more packet may go out.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(
+            self,
+            Self::Answered
+                | Self::Unanswered {
+                    sent: 0..MAX_UNANSWERED_PACKETS
+                }
+        )
+    }
+
+    /// A packet from that candidate opened under the call's keys.
+    pub const fn on_authentic_packet(&mut self) {
+        *self = Self::Answered;
+    }
+}

@@ -1,0 +1,157 @@
+//! The machine as the two tasks and the engine share it, and the engine's handle to it.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tacit_types::limits::PACKET_BYTES;
+use tacit_types::{LegIndex, Timestamp};
+use tokio::sync::Notify;
+
+use super::Clock;
+use crate::leg::{DropCounts, Leg, Peer, PeerError, SendError};
+
+/// A machine shared by its reader, its writer and its handle.
+#[derive(Clone)]
+pub struct SharedLeg(Arc<Inner>);
+
+struct Inner {
+    machine: Mutex<Box<dyn Leg + Send>>,
+    /// Something may be waiting to be written, or the leg is closing.
+    to_write: Notify,
+    /// Events or deadlines may have changed outside the reader, or the leg is closing.
+    changed: Notify,
+    closing: AtomicBool,
+}
+
+impl SharedLeg {
+    /// Shares a machine.
+    #[must_use]
+    pub fn new(machine: impl Leg + Send + 'static) -> Self {
+        Self(Arc::new(Inner {
+            machine: Mutex::new(Box::new(machine)),
+            to_write: Notify::new(),
+            changed: Notify::new(),
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    /// The machine. A panic elsewhere leaves it as it was: its state is still consistent.
+    pub(super) fn machine(&self) -> MutexGuard<'_, Box<dyn Leg + Send>> {
+        self.0
+            .machine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake_writer(&self) {
+        self.0.to_write.notify_one();
+    }
+
+    pub(super) async fn writer_woken(&self) {
+        self.0.to_write.notified().await;
+    }
+
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+
+    /// Ends the leg politely, once.
+    pub(super) fn close(&self, now: Timestamp) {
+        if !self.0.closing.swap(true, Ordering::AcqRel) {
+            self.machine().close(now);
+        }
+        self.wake_both();
+    }
+
+    fn wake_both(&self) {
+        self.0.to_write.notify_one();
+        self.0.changed.notify_one();
+    }
+}
+
+impl core::fmt::Debug for SharedLeg {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SharedLeg")
+            .field("closing", &self.is_closing())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running leg. Dropping it closes the leg politely in the background.
+pub struct LegHandle {
+    leg: LegIndex,
+    shared: SharedLeg,
+    clock: Clock,
+}
+
+impl LegHandle {
+    pub(super) fn new(leg: LegIndex, shared: SharedLeg, clock: Clock) -> Self {
+        Self { leg, shared, clock }
+    }
+
+    /// Our index of the leg.
+    #[must_use]
+    pub const fn leg(&self) -> LegIndex {
+        self.leg
+    }
+
+    /// Hands a packet for a peer's leg to the writer; never waits. At most a few packets wait,
+    /// then the oldest is dropped and counted.
+    ///
+    /// # Errors
+    ///
+    /// When that peer cannot be reached over this leg now.
+    pub fn try_send(&self, peer: LegIndex, packet: &[u8; PACKET_BYTES]) -> Result<(), SendError> {
+        let now = (self.clock)();
+        self.shared.machine().send(peer, packet, now)?;
+        self.shared.wake_writer();
+        Ok(())
+    }
+
+    /// Binds one more of the peer's legs (TURN).
+    ///
+    /// # Errors
+    ///
+    /// When its address is refused or nothing more can be bound.
+    pub fn add_peer(&self, peer: Peer) -> Result<(), PeerError> {
+        let now = (self.clock)();
+        self.shared.machine().add_peer(peer, now)?;
+        self.shared.wake_both();
+        Ok(())
+    }
+
+    /// Forgets one of the peer's legs (TURN).
+    pub fn remove_peer(&self, peer: LegIndex) {
+        self.shared.machine().remove_peer(peer);
+    }
+
+    /// What was dropped so far, and why.
+    #[must_use]
+    pub fn drops(&self) -> DropCounts {
+        self.shared.machine().drops()
+    }
+
+    /// Ends the leg politely: an allocation is given back, then the stream is closed. `Closed`
+    /// follows on the outputs channel.
+    pub fn close(&self) {
+        self.shared.close((self.clock)());
+    }
+}
+
+impl Drop for LegHandle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl core::fmt::Debug for LegHandle {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("LegHandle")
+            .field("leg", &self.leg)
+            .finish_non_exhaustive()
+    }
+}
