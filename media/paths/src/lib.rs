@@ -1,1 +1,42 @@
-//! Legs and scheduling: which packet goes on which circuit; sans-IO.
+//! Legs and scheduling: which packet goes on which circuit.
+//!
+//! ```text
+//!   slot clock ──► choose ──► path ──► (sealed, written) ──► on_sent
+//!                    ▲
+//!        ranking: best · second · third · reserve · suspects last
+//!                    ▲
+//!   peer's packets ──► on_feedback: arrivals ──► delay of each leg, overdue packets, round trip
+//! ```
+//!
+//! One packet goes out in every 20 ms slot. Even slots take the best leg by measured relative
+//! delay; odd slots take others by turns, so that a stall of the best legs costs at most a few
+//! packets in a row, and every packet repeats the four frames before its own:
+//!
+//! ```text
+//!   slot mod 8    0     1       2     3        4     5      6     7
+//!   leg           best  second  best  reserve  best  third  best  reserve
+//! ```
+//!
+//! Reserve slots rotate over the legs from the fourth on. Legs that have never been measured, and
+//! suspects now and then, are probed in the second's and third's slots; a probe is an ordinary packet
+//! and costs nothing extra.
+//!
+//! With onion legs a path is one leg (i, i). With TURN legs every local leg reaches every peer leg,
+//! the delay of a path is the sum of its halves, and the two halves are ranked apart.
+//!
+//! **Not in this crate:** sockets, clocks, sealing, opening and closing legs.
+#![forbid(unsafe_code)]
+
+mod config;
+mod delay;
+mod leg;
+pub mod limits;
+mod ranking;
+mod round_trip;
+mod scheduler;
+mod sent;
+
+pub use config::Config;
+pub use leg::{Fate, LegStatus, Side};
+pub use round_trip::RoundTrip;
+pub use scheduler::{Choice, ChoiceReason, Counters, Scheduler};

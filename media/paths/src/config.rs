@@ -1,0 +1,38 @@
+//! What a scheduler can be told.
+
+use core::time::Duration;
+
+use tacit_types::LegKind;
+
+/// Parameters of the policy. The defaults are what the simulation in `tests/` was tuned with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Onion legs are paths (i, i); TURN legs combine freely.
+    pub kind: LegKind,
+    /// A packet that is later than expected by more than this makes its leg suspect.
+    pub overdue: Duration,
+    /// A leg without measurement gets a packet this often, as long as the pattern allows.
+    pub fresh_interval: Duration,
+    /// A suspect gets a packet this often: it may have lost what it was given.
+    pub suspect_interval: Duration,
+    /// Without any feedback for this long, nobody knows which leg is good: all take turns.
+    pub blind_after: Duration,
+    /// Legs after the third that share most reserve slots; the slower rest is only kept measured.
+    pub reserve: usize,
+}
+
+impl Config {
+    /// Defaults for a kind of leg.
+    #[must_use]
+    pub const fn new(kind: LegKind) -> Self {
+        Self {
+            kind,
+            overdue: Duration::from_millis(60),
+            fresh_interval: Duration::from_millis(160),
+            suspect_interval: Duration::from_secs(1),
+            blind_after: Duration::from_millis(1500),
+            reserve: 3,
+        }
+    }
+}

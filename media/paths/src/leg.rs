@@ -1,0 +1,133 @@
+//! One leg as the scheduler knows it.
+
+use core::time::Duration;
+
+use tacit_types::{LegIndex, Timestamp};
+
+use crate::delay::Delay;
+use crate::limits::LEGS;
+use crate::sent::Sent;
+
+/// Whose leg it is. Onion legs belong to both and are listed as local ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// A leg on which we write.
+    Local,
+    /// A leg on which the peer reads; TURN only.
+    Peer,
+}
+
+/// Legs with the same number are expected to stall together, for example because they share a
+/// relay. The number itself means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fate(pub u32);
+
+/// What the latency meter shows of a leg.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LegStatus {
+    /// Whose leg it is.
+    pub side: Side,
+    /// Its index on that side.
+    pub index: LegIndex,
+    /// Delay above the fastest leg of its side; `None` until a packet on it was acknowledged.
+    pub relative_delay: Option<Duration>,
+    /// Mean deviation from the expected delay.
+    pub noise: Duration,
+    /// Whether its oldest unacknowledged packet is overdue.
+    pub suspect: bool,
+    /// Packets sent on it.
+    pub sent: u64,
+    /// Packets on it that the peer reported.
+    pub acknowledged: u64,
+    /// How far its oldest unacknowledged packet is beyond its expected arrival, by what the peer
+    /// has told so far.
+    pub overdue: Duration,
+    /// How often it became suspect.
+    pub suspected: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Leg {
+    pub(crate) index: LegIndex,
+    pub(crate) fate: Option<Fate>,
+    pub(crate) delay: Delay,
+    /// Order of the latest-sent packet that was acknowledged.
+    pub(crate) acknowledged_through: u64,
+    /// First packet sent after that.
+    pub(crate) pending: Option<Sent>,
+    pub(crate) last_sent: Option<Timestamp>,
+    /// For rotation: when it was last chosen; seeded so that legs start in random order.
+    pub(crate) turn: u64,
+    pub(crate) suspect: bool,
+    pub(crate) sent: u64,
+    pub(crate) acknowledged: u64,
+    pub(crate) suspected: u64,
+}
+
+impl Leg {
+    pub(crate) const fn new(index: LegIndex, turn: u64) -> Self {
+        Self {
+            index,
+            fate: None,
+            delay: Delay::unknown(),
+            acknowledged_through: 0,
+            pending: None,
+            last_sent: None,
+            turn,
+            suspect: false,
+            sent: 0,
+            acknowledged: 0,
+            suspected: 0,
+        }
+    }
+
+    pub(crate) const fn is_fresh(&self) -> bool {
+        !self.delay.is_measured()
+    }
+
+    /// Whether nothing was sent on it for `interval`.
+    pub(crate) fn rested(&self, interval: Duration, now: Timestamp) -> bool {
+        self.last_sent
+            .is_none_or(|at| now.saturating_since(at) >= interval)
+    }
+}
+
+/// The legs of one side, by index.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Legs {
+    legs: Vec<Leg>,
+}
+
+impl Legs {
+    /// False when there is no room or the leg is known already.
+    pub(crate) fn add(&mut self, leg: Leg) -> bool {
+        if self.legs.len() == LEGS || self.get(leg.index).is_some() {
+            return false;
+        }
+        let at = self.legs.partition_point(|other| other.index < leg.index);
+        self.legs.insert(at, leg);
+        true
+    }
+
+    pub(crate) fn remove(&mut self, index: LegIndex) -> bool {
+        let before = self.legs.len();
+        self.legs.retain(|leg| leg.index != index);
+        self.legs.len() < before
+    }
+
+    pub(crate) fn get(&self, index: LegIndex) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.index == index)
+    }
+
+    pub(crate) fn get_mut(&mut self, index: LegIndex) -> Option<&mut Leg> {
+        self.legs.iter_mut().find(|leg| leg.index == index)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Leg> {
+        self.legs.iter_mut()
+    }
+}

@@ -1,0 +1,14 @@
+//! Bounds of this crate.
+
+/// Packets remembered after they were sent: 10.24 s. What is acknowledged later than that counts as
+/// unknown.
+pub const SENT_WINDOW: usize = 512;
+
+/// Legs of one side that can be registered at once.
+pub const LEGS: usize = tacit_types::limits::MAX_LEGS;
+
+/// A round trip above this is absurd, microseconds.
+pub const ROUND_TRIP_MAX_MICROS: i64 = 60_000_000;
+
+/// One step of the delay filter moves at most this far, microseconds: a stall is not a new delay.
+pub const RESIDUAL_MAX_MICROS: f64 = 100_000.0;

@@ -1,0 +1,503 @@
+//! The scheduler: a function of its state, what it is told, the time and a seed.
+
+use core::time::Duration;
+
+use tacit_packet::{ArrivalReport, MediaTime};
+use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
+
+use crate::config::Config;
+use crate::delay;
+use crate::leg::{Fate, Leg, LegStatus, Legs, Side};
+use crate::limits::ROUND_TRIP_MAX_MICROS;
+use crate::ranking::{Ranking, Want};
+use crate::round_trip::{RoundTrip, RoundTrips};
+use crate::sent::{Sent, SentLog};
+
+/// Why a packet takes its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChoiceReason {
+    /// The leg with the lowest delay.
+    Best,
+    /// The second.
+    Second,
+    /// The third.
+    Third,
+    /// One of the legs after the third.
+    Reserve,
+    /// A leg without measurement.
+    ProbeFresh,
+    /// A suspect that has rested: does it still work?
+    ProbeSuspect,
+    /// Nothing is known about any leg, or the peer tells nothing: all legs take turns.
+    Blind,
+    /// Every leg is suspect: all take turns.
+    AllSuspect,
+    /// There is only one.
+    Only,
+}
+
+/// Where the packet of a slot goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// The legs it takes.
+    pub path: Path,
+    /// Why.
+    pub reason: ChoiceReason,
+}
+
+/// Feedback that changed nothing. All of it can be caused by a hostile peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Reports taken.
+    pub taken: u64,
+    /// Reports of packets already acknowledged: the ordinary repeats.
+    pub repeated: u64,
+    /// Reports of packets that were never sent, went elsewhere, or were forgotten.
+    pub unknown: u64,
+    /// Reports whose times cannot be.
+    pub impossible: u64,
+    /// Packets whose `sent_at` cannot be.
+    pub impossible_clock: u64,
+}
+
+/// Decides which leg each packet takes, and learns from the peer's reports.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    config: Config,
+    seed: u64,
+    local: Legs,
+    /// Empty with onion legs.
+    peer: Legs,
+    sent: SentLog,
+    turns: u64,
+    /// First report: what relative delays count from.
+    origin: Option<Origin>,
+    /// Up to when, on the peer's clock relative to the origin, the peer has told what arrived.
+    horizon: i64,
+    last_feedback: Option<Timestamp>,
+    first_sent: Option<Timestamp>,
+    /// Fate of the last odd slot's leg, local and peer.
+    last_fate: [Option<Fate>; 2],
+    round_trips: RoundTrips,
+    counters: Counters,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    local: Timestamp,
+    peer: MediaTime,
+}
+
+impl Scheduler {
+    /// No legs yet.
+    #[must_use]
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config,
+            seed,
+            local: Legs::default(),
+            peer: Legs::default(),
+            sent: SentLog::new(),
+            turns: u64::from(u32::MAX),
+            origin: None,
+            horizon: 0,
+            last_feedback: None,
+            first_sent: None,
+            last_fate: [None; 2],
+            round_trips: RoundTrips::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// A leg of ours is ready to carry packets; with onion legs this is all a path needs. False if
+    /// it is known already or there is no room.
+    pub fn add_local_leg(&mut self, index: LegIndex) -> bool {
+        self.local
+            .add(Leg::new(index, first_turn(self.seed, index)))
+    }
+
+    /// A leg of ours is gone. What is still unacknowledged on it is forgotten.
+    pub fn remove_local_leg(&mut self, index: LegIndex) -> bool {
+        self.local.remove(index)
+    }
+
+    /// A leg of the peer can be sent to. TURN only: with onion legs it changes nothing and is false.
+    pub fn add_peer_leg(&mut self, index: LegIndex) -> bool {
+        self.config.kind == LegKind::Turn
+            && self
+                .peer
+                .add(Leg::new(index, first_turn(!self.seed, index)))
+    }
+
+    /// A leg of the peer is gone.
+    pub fn remove_peer_leg(&mut self, index: LegIndex) -> bool {
+        self.peer.remove(index)
+    }
+
+    /// Says with which other legs this one is expected to stall.
+    pub fn set_fate(&mut self, side: Side, index: LegIndex, fate: Option<Fate>) {
+        let legs = match side {
+            Side::Local => &mut self.local,
+            Side::Peer => &mut self.peer,
+        };
+        if let Some(leg) = legs.get_mut(index) {
+            leg.fate = fate;
+        }
+    }
+
+    /// The path of this slot's packet; `None` without legs.
+    pub fn choose(&mut self, slot: SlotNumber, now: Timestamp) -> Option<Choice> {
+        self.update_suspects();
+        let turn = self.config.kind == LegKind::Turn;
+        let local = Ranking::new(&self.local, now);
+        let peer = Ranking::new(&self.peer, now);
+        if local.is_empty() || (turn && peer.is_empty()) {
+            return None;
+        }
+        let healthy = if turn {
+            local.healthy().min(peer.healthy())
+        } else {
+            local.healthy()
+        };
+        let (want, mut reason) = self.want(slot, healthy, now);
+        let pick = |legs: &Legs, ranking: &Ranking, want, last| {
+            let best = ranking.pick(legs, Want::Best, 0, [None; 2]);
+            let fate = best.and_then(|at| legs.as_slice()[at].fate);
+            ranking.pick(legs, want, self.config.reserve, [fate, last])
+        };
+        let mut up = pick(&self.local, &local, want, self.last_fate[0])?;
+        // Crossing the second and third halves keeps the two sides' delays apart.
+        let cross = match want {
+            Want::Second => Want::Third,
+            Want::Third => Want::Second,
+            other => other,
+        };
+        let mut down = if turn {
+            pick(&self.peer, &peer, cross, self.last_fate[1])?
+        } else {
+            up
+        };
+        if let Some((side, at, probe)) = self.probe(slot, want, healthy, now) {
+            reason = probe;
+            match side {
+                Side::Local => up = at,
+                Side::Peer => down = at,
+            }
+        }
+        Some(self.take(slot, up, down, reason))
+    }
+
+    /// What the pattern asks of this slot.
+    fn want(&self, slot: SlotNumber, healthy: usize, now: Timestamp) -> (Want, ChoiceReason) {
+        let silent_since = self.last_feedback.or(self.first_sent);
+        let silent =
+            silent_since.is_some_and(|at| now.saturating_since(at) > self.config.blind_after);
+        let paths = self.local.as_slice().len().max(self.peer.as_slice().len());
+        if paths == 1 {
+            return (Want::Best, ChoiceReason::Only);
+        }
+        if silent || (healthy == 0 && self.origin.is_none()) {
+            return (Want::Any, ChoiceReason::Blind);
+        }
+        if healthy == 0 {
+            return (Want::Any, ChoiceReason::AllSuspect);
+        }
+        match slot.0 % 16 {
+            1 | 9 => (Want::Second, ChoiceReason::Second),
+            5 | 13 => (Want::Third, ChoiceReason::Third),
+            3 | 7 | 11 => (Want::Reserve, ChoiceReason::Reserve),
+            15 => (Want::Slow, ChoiceReason::Reserve),
+            _ => (Want::Best, ChoiceReason::Best),
+        }
+    }
+
+    /// A leg that this slot should measure instead of what the pattern asks for.
+    fn probe(
+        &self,
+        slot: SlotNumber,
+        want: Want,
+        healthy: usize,
+        now: Timestamp,
+    ) -> Option<(Side, usize, ChoiceReason)> {
+        let allowed = match want {
+            Want::Second | Want::Third => true,
+            // With so few known, the reserve is made of the unknown.
+            Want::Reserve | Want::Slow => healthy < 4 && slot.0 % 2 == 1,
+            Want::Best | Want::Any => false,
+        };
+        if !allowed {
+            return None;
+        }
+        let due = |legs: &Legs, suspect: bool| {
+            let legs = legs.as_slice().iter().enumerate();
+            let due = legs.filter(|(_, leg)| {
+                leg.suspect == suspect
+                    && if suspect {
+                        leg.rested(self.config.suspect_interval, now)
+                    } else {
+                        leg.is_fresh() && leg.rested(self.config.fresh_interval, now)
+                    }
+            });
+            due.min_by_key(|(_, leg)| leg.turn).map(|(at, _)| at)
+        };
+        let fresh = |side, legs| Some((side, due(legs, false)?, ChoiceReason::ProbeFresh));
+        let suspect = |side, legs| Some((side, due(legs, true)?, ChoiceReason::ProbeSuspect));
+        fresh(Side::Local, &self.local)
+            .or_else(|| fresh(Side::Peer, &self.peer))
+            .or_else(|| suspect(Side::Local, &self.local))
+            .or_else(|| suspect(Side::Peer, &self.peer))
+    }
+
+    fn take(&mut self, slot: SlotNumber, up: usize, down: usize, reason: ChoiceReason) -> Choice {
+        self.turns += 1;
+        let turn = self.turns;
+        let touch = |legs: &mut Legs, at: usize, last: &mut Option<Fate>| {
+            let leg = legs.iter_mut().nth(at)?;
+            leg.turn = turn;
+            if slot.0 % 2 == 1 {
+                *last = leg.fate;
+            }
+            Some(leg.index)
+        };
+        let sender = touch(&mut self.local, up, &mut self.last_fate[0]);
+        let sender = sender.expect("picked from this side's legs");
+        let receiver = match self.config.kind {
+            LegKind::Onion => sender,
+            LegKind::Turn => touch(&mut self.peer, down, &mut self.last_fate[1])
+                .expect("picked from that side's legs"),
+        };
+        Choice {
+            path: Path { sender, receiver },
+            reason,
+        }
+    }
+
+    /// The packet of `slot` was handed to its leg at `now`. Not to be called for one that was
+    /// dropped before.
+    pub fn on_sent(&mut self, slot: SlotNumber, path: Path, now: Timestamp) {
+        let sent = self.sent.push(slot, path, now);
+        self.first_sent.get_or_insert(now);
+        let halves = [
+            self.local.get_mut(path.sender),
+            self.peer.get_mut(path.receiver),
+        ];
+        for leg in halves.into_iter().flatten() {
+            leg.sent += 1;
+            leg.last_sent = Some(now);
+            leg.pending.get_or_insert(sent);
+        }
+    }
+
+    /// Takes the reports of one authentic packet of the peer, which stated `sent_at`.
+    pub fn on_feedback(&mut self, sent_at: MediaTime, reports: &[ArrivalReport], now: Timestamp) {
+        for report in reports {
+            self.on_report(sent_at, report, now);
+        }
+        self.advance_horizon(sent_at, now);
+    }
+
+    fn on_report(&mut self, sent_at: MediaTime, report: &ArrivalReport, now: Timestamp) {
+        let Some(sent) = self.sent.find(report.slot, report.path) else {
+            self.counters.unknown += 1;
+            return;
+        };
+        let hold = sent_at.signed_micros_since(report.arrived_at);
+        let round_trip = now.signed_micros_since(sent.at) - hold;
+        // 2 ms: both clocks are read twice and rounded.
+        if hold < 0 || !(-2_000..=ROUND_TRIP_MAX_MICROS).contains(&round_trip) {
+            self.counters.impossible += 1;
+            return;
+        }
+        let sample = Duration::from_micros(round_trip.max(0).unsigned_abs());
+        self.round_trips.record(sample, now);
+        if sent.acknowledged {
+            self.counters.repeated += 1;
+            return;
+        }
+        sent.acknowledged = true;
+        let sent = *sent;
+        self.counters.taken += 1;
+        self.acknowledge(sent, report.arrived_at, now);
+    }
+
+    fn acknowledge(&mut self, sent: Sent, arrived_at: MediaTime, now: Timestamp) {
+        let origin = *self.origin.get_or_insert(Origin {
+            local: sent.at,
+            peer: arrived_at,
+        });
+        let delay = origin.peer_micros(arrived_at) - origin.local_micros(sent.at);
+        let mut up = self.local.get_mut(sent.path.sender);
+        let mut down = self.peer.get_mut(sent.path.receiver);
+        let needed = if self.config.kind == LegKind::Turn {
+            2
+        } else {
+            1
+        };
+        let mut halves: [Option<&mut delay::Delay>; 2] = [
+            up.as_mut().map(|leg| &mut leg.delay),
+            down.as_mut().map(|leg| &mut leg.delay),
+        ];
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
+        let delay = delay as f64;
+        match &mut halves {
+            [Some(up), Some(down)] => delay::measure(&mut [up, down], delay, now),
+            // With TURN legs half a path tells nothing: the other half is gone.
+            [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, now),
+            _ => {}
+        }
+        let log = &self.sent;
+        if let Some(leg) = up {
+            confirm(leg, sent, log, |path| path.sender == sent.path.sender);
+        }
+        if let Some(leg) = down {
+            confirm(leg, sent, log, |path| path.receiver == sent.path.receiver);
+        }
+    }
+
+    /// All that arrived before `sent_at` has been reported by now; what has not is late.
+    fn advance_horizon(&mut self, sent_at: MediaTime, now: Timestamp) {
+        let Some(origin) = self.origin else { return };
+        let told = origin.peer_micros(sent_at);
+        // A packet cannot have been sent later than now, less the fastest leg's delay.
+        let fastest = |legs: &Legs| {
+            let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
+            measured
+                .map(|leg| leg.delay.mean())
+                .min_by(f64::total_cmp)
+                .unwrap_or(0.0)
+        };
+        let fastest = fastest(&self.local) + fastest(&self.peer);
+        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+        let latest = origin
+            .local_micros(now)
+            .saturating_add(fastest as i64 + 50_000);
+        if told > latest {
+            self.counters.impossible_clock += 1;
+            return;
+        }
+        self.last_feedback = Some(now);
+        self.horizon = self.horizon.max(told);
+    }
+
+    fn update_suspects(&mut self) {
+        let Some(origin) = self.origin else { return };
+        let limit = i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX);
+        for side in [Side::Local, Side::Peer] {
+            let legs = self.side(side);
+            let mut suspects = [false; crate::limits::LEGS];
+            for (suspect, leg) in suspects.iter_mut().zip(legs.as_slice()) {
+                *suspect = self.overdue(leg, origin) > limit;
+            }
+            let legs = match side {
+                Side::Local => &mut self.local,
+                Side::Peer => &mut self.peer,
+            };
+            for (suspect, leg) in suspects.into_iter().zip(legs.iter_mut()) {
+                leg.suspected += u64::from(suspect && !leg.suspect);
+                leg.suspect = suspect;
+            }
+        }
+    }
+
+    /// How late the leg's oldest unacknowledged packet is, microseconds.
+    fn overdue(&self, leg: &Leg, origin: Origin) -> i64 {
+        let Some(pending) = leg.pending else {
+            return i64::MIN;
+        };
+        let half = |legs: &Legs, index| match legs.get(index) {
+            Some(leg) if !leg.is_fresh() => leg.delay.mean(),
+            // Never measured, or gone: as slow as the slowest, and then some.
+            _ => {
+                let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
+                let slowest = measured.map(|leg| leg.delay.mean()).max_by(f64::total_cmp);
+                slowest.map_or(0.0, |slowest| slowest + 150_000.0)
+            }
+        };
+        let expected =
+            half(&self.local, pending.path.sender) + half(&self.peer, pending.path.receiver);
+        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+        let expected = expected as i64;
+        self.horizon
+            .saturating_sub(origin.local_micros(pending.at))
+            .saturating_sub(expected)
+    }
+
+    const fn side(&self, side: Side) -> &Legs {
+        match side {
+            Side::Local => &self.local,
+            Side::Peer => &self.peer,
+        }
+    }
+
+    /// All legs, for the latency meter.
+    pub fn legs(&self) -> impl Iterator<Item = LegStatus> {
+        [Side::Local, Side::Peer].into_iter().flat_map(move |side| {
+            let legs = self.side(side).as_slice();
+            let measured = legs.iter().filter(|leg| !leg.is_fresh());
+            let fastest = measured.map(|leg| leg.delay.mean()).min_by(f64::total_cmp);
+            legs.iter().map(move |leg| self.status(side, leg, fastest))
+        })
+    }
+
+    fn status(&self, side: Side, leg: &Leg, fastest: Option<f64>) -> LegStatus {
+        let micros = |value: f64| Duration::from_secs_f64((value / 1e6).clamp(0.0, 1e6));
+        let overdue = self.origin.map_or(0, |origin| self.overdue(leg, origin));
+        LegStatus {
+            side,
+            index: leg.index,
+            relative_delay: fastest
+                .filter(|_| !leg.is_fresh())
+                .map(|fastest| micros(leg.delay.mean() - fastest)),
+            noise: micros(leg.delay.noise()),
+            suspect: leg.suspect,
+            sent: leg.sent,
+            acknowledged: leg.acknowledged,
+            overdue: Duration::from_micros(overdue.max(0).unsigned_abs()),
+            suspected: leg.suspected,
+        }
+    }
+
+    /// The call's round trip; `None` before the first report.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<RoundTrip> {
+        self.round_trips.get()
+    }
+
+    /// What became of the peer's feedback.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+impl Origin {
+    const fn local_micros(self, at: Timestamp) -> i64 {
+        at.signed_micros_since(self.local)
+    }
+
+    const fn peer_micros(self, at: MediaTime) -> i64 {
+        at.signed_micros_since(self.peer)
+    }
+}
+
+/// Streams keep their order, so all that was sent on this leg before `sent` has arrived too.
+fn confirm(leg: &mut Leg, sent: Sent, log: &SentLog, on_leg: impl Fn(Path) -> bool) {
+    leg.acknowledged += 1;
+    leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
+    if leg
+        .pending
+        .is_some_and(|pending| pending.order <= leg.acknowledged_through)
+    {
+        leg.pending = log.pending_after(leg.acknowledged_through, on_leg);
+    }
+}
+
+/// Orders legs that were never used; below any turn that is given later.
+const fn first_turn(seed: u64, index: LegIndex) -> u64 {
+    // splitmix64's finaliser: cheap, and neighbouring indices come out far apart.
+    let mut mixed = seed ^ (index.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)) % u32::MAX as u64
+}

@@ -1,0 +1,69 @@
+//! What was sent lately, by slot.
+
+use tacit_types::{Path, SlotNumber, Timestamp};
+
+use crate::limits::SENT_WINDOW;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) slot: SlotNumber,
+    /// Counts what was sent, in order.
+    pub(crate) order: u64,
+    pub(crate) path: Path,
+    pub(crate) at: Timestamp,
+    pub(crate) acknowledged: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SentLog {
+    by_slot: Vec<Option<Sent>>,
+    /// Slot of each packet, by order.
+    by_order: Vec<Option<SlotNumber>>,
+    next: u64,
+}
+
+impl SentLog {
+    pub(crate) fn new() -> Self {
+        Self {
+            by_slot: vec![None; SENT_WINDOW],
+            by_order: vec![None; SENT_WINDOW],
+            next: 1,
+        }
+    }
+
+    pub(crate) fn push(&mut self, slot: SlotNumber, path: Path, at: Timestamp) -> Sent {
+        let sent = Sent {
+            slot,
+            order: self.next,
+            path,
+            at,
+            acknowledged: false,
+        };
+        self.by_slot[place(u64::from(slot.0))] = Some(sent);
+        self.by_order[place(self.next)] = Some(slot);
+        self.next += 1;
+        sent
+    }
+
+    /// The packet whose slot has these low bits, if it went over `path`.
+    pub(crate) fn find(&mut self, slot_low: u16, path: Path) -> Option<&mut Sent> {
+        let sent = self.by_slot[place(u64::from(slot_low))].as_mut()?;
+        let low = sent.slot.0 & u32::from(u16::MAX);
+        (low == u32::from(slot_low) && sent.path == path).then_some(sent)
+    }
+
+    /// The first unacknowledged packet sent after `order` for which `on_leg` holds.
+    pub(crate) fn pending_after(&self, order: u64, on_leg: impl Fn(Path) -> bool) -> Option<Sent> {
+        let first = (order + 1).max(self.next.saturating_sub(SENT_WINDOW as u64));
+        (first..self.next).find_map(|order| {
+            let slot = self.by_order[place(order)]?;
+            let sent = self.by_slot[place(u64::from(slot.0))]?;
+            let live = sent.order == order && !sent.acknowledged && on_leg(sent.path);
+            live.then_some(sent)
+        })
+    }
+}
+
+const fn place(number: u64) -> usize {
+    (number % SENT_WINDOW as u64) as usize
+}
