@@ -1,0 +1,322 @@
+//! The playout itself.
+
+use core::time::Duration;
+
+use tacit_types::limits::{FRAME_DURATION, OPUS_FRAME_BYTES};
+use tacit_types::{FrameNumber, Timestamp};
+
+use crate::config::Config;
+use crate::frames::{Frames, State};
+use crate::limits::{AHEAD, BEHIND, DELAY_MAX, ELSEWHERE, SKIPS_IN_A_PULL, STRANGERS};
+use crate::stats::Stats;
+use crate::transit::Transits;
+
+/// One encoded Opus frame.
+pub type Frame = [u8; OPUS_FRAME_BYTES];
+
+const FRAME_MICROS: i64 = 20_000;
+/// A frame that this many newer ones have overtaken says nothing of how long the next will take: it
+/// comes from a leg that was stalled.
+const OVERTAKEN: u32 = 5;
+/// First copies after which the target follows what was seen instead of the start value.
+const WARM: u64 = 100;
+
+/// What the next 20 ms of output are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pull {
+    /// Nothing has been played yet and it is too early: silence.
+    Wait,
+    /// Decode and play this frame.
+    Decode {
+        /// Its number.
+        frame: FrameNumber,
+        /// Its bytes.
+        payload: Frame,
+    },
+    /// Let the decoder conceal 20 ms.
+    Conceal {
+        /// The frame in whose place it is played.
+        frame: FrameNumber,
+        /// Whether media is lost by it.
+        cause: Cause,
+    },
+    /// Play nothing of this frame and pull again at once, with the same time. Its bytes, if it is
+    /// there, may be decoded and thrown away, so that the decoder does not lose its thread.
+    Skip {
+        /// Its number.
+        frame: FrameNumber,
+        /// Its bytes, if it came.
+        payload: Option<Frame>,
+    },
+}
+
+/// Why 20 ms are concealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The frame did not come in time; the playout passes it over.
+    Lost,
+    /// The buffer is dry; the playout waits for this frame, and the delay grows by 20 ms.
+    Held,
+}
+
+/// How loud the output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loudness {
+    /// Nobody would miss 20 ms of it.
+    Quiet,
+    /// Speech, or anything else worth hearing.
+    Loud,
+}
+
+/// What became of an inserted frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Inserted {
+    /// First copy, in time.
+    New,
+    /// A further copy.
+    Duplicate,
+    /// First copy, but its place has been passed.
+    Late,
+    /// Too old to tell.
+    Stale,
+    /// Far from where the call is; not taken.
+    Elsewhere,
+    /// Far from where the call was, as were those before it: the playout starts again here.
+    Restarted,
+}
+
+/// Jitter buffer of one direction.
+#[derive(Clone, Debug)]
+pub struct Playout {
+    config: Config,
+    frames: Frames,
+    transits: Transits,
+    /// Next frame to play, once started.
+    next: Option<u32>,
+    newest: Option<u32>,
+    loudness: Loudness,
+    /// Concealed pulls in a row.
+    gap: u32,
+    /// Skips since the last pull that played or concealed.
+    skips: u32,
+    /// When the last frame that was not missing was skipped, or the delay grew.
+    settled: Timestamp,
+    stranger: Option<(u32, u32)>,
+    stats: Stats,
+}
+
+impl Playout {
+    /// Empty; nothing is played before frames come.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            frames: Frames::new(),
+            transits: Transits::default(),
+            next: None,
+            newest: None,
+            loudness: Loudness::Loud,
+            gap: 0,
+            skips: 0,
+            settled: Timestamp::ZERO,
+            stranger: None,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes a frame that arrived at `now`, whichever copy it is.
+    pub fn insert(&mut self, frame: FrameNumber, payload: &Frame, now: Timestamp) -> Inserted {
+        let frame = frame.0;
+        let here = self.next.or(self.newest).unwrap_or(frame);
+        if frame >= here.saturating_add(AHEAD) || frame < here.saturating_sub(ELSEWHERE) {
+            return self.insert_elsewhere(frame, payload, now);
+        }
+        self.stranger = None;
+        if frame < here.saturating_sub(BEHIND) {
+            self.stats.stale += 1;
+            return Inserted::Stale;
+        }
+        if self.frames.state(frame) != State::Missing {
+            self.stats.duplicates += 1;
+            return Inserted::Duplicate;
+        }
+        let newest = self.newest.map_or(frame, |newest| newest.max(frame));
+        self.newest = Some(newest);
+        if newest - frame < OVERTAKEN {
+            self.transits.record(transit(frame, now));
+        }
+        if self.next.is_some_and(|next| frame < next) {
+            self.stats.late += 1;
+            self.frames.put(frame, State::Gone, payload);
+            return Inserted::Late;
+        }
+        self.frames.put(frame, State::Buffered, payload);
+        Inserted::New
+    }
+
+    /// A jump: a sender that started again, a resumed call or nonsense. Believed after
+    /// [`STRANGERS`] in a row.
+    fn insert_elsewhere(&mut self, frame: u32, payload: &Frame, now: Timestamp) -> Inserted {
+        let count = match self.stranger {
+            Some((last, count)) if last.abs_diff(frame) < AHEAD => count + 1,
+            _ => 1,
+        };
+        self.stranger = Some((frame, count));
+        if count < STRANGERS {
+            self.stats.stale += 1;
+            return Inserted::Elsewhere;
+        }
+        self.frames.clear();
+        self.transits = Transits::default();
+        self.next = None;
+        self.newest = None;
+        self.stats.restarts += 1;
+        self.insert(FrameNumber(frame), payload, now);
+        Inserted::Restarted
+    }
+
+    /// What to play for the 20 ms that begin at `now`. To be called every 20 ms, and again at once
+    /// after [`Pull::Skip`]; at most [`SKIPS_IN_A_PULL`] of those come in a row.
+    pub fn pull(&mut self, now: Timestamp) -> Pull {
+        let Some(next) = self.next.or_else(|| self.start(now)) else {
+            return Pull::Wait;
+        };
+        self.next = Some(next);
+        if self.should_skip(next, now) {
+            return self.skip(next, now);
+        }
+        self.skips = 0;
+        let frame = FrameNumber(next);
+        if let Some(payload) = self.frames.take(next) {
+            self.next = Some(next.saturating_add(1));
+            self.gap = 0;
+            self.stats.played += 1;
+            return Pull::Decode { frame, payload };
+        }
+        self.gap += 1;
+        let gap = FRAME_DURATION.saturating_mul(self.gap);
+        self.stats.longest_gap = self.stats.longest_gap.max(gap);
+        let cause = if self.should_hold(next, now) {
+            Cause::Held
+        } else {
+            Cause::Lost
+        };
+        match cause {
+            Cause::Held => {
+                self.stats.held += 1;
+                self.settled = now;
+            }
+            Cause::Lost => {
+                self.stats.concealed += 1;
+                self.next = Some(next.saturating_add(1));
+            }
+        }
+        Pull::Conceal { frame, cause }
+    }
+
+    /// Says how loud what was decoded last is; the next frame is taken to be like it.
+    pub const fn heard(&mut self, loudness: Loudness) {
+        self.loudness = loudness;
+    }
+
+    /// The first frame to play, if its time has come.
+    fn start(&mut self, now: Timestamp) -> Option<u32> {
+        let target = self.target()?;
+        while let Some(oldest) = self.frames.oldest() {
+            let delay = transit(oldest, now);
+            if delay < target - FRAME_MICROS / 2 {
+                return None;
+            }
+            if delay <= target + FRAME_MICROS {
+                return Some(oldest);
+            }
+            // It would make the call start with more delay than it needs.
+            self.frames.take(oldest);
+        }
+        None
+    }
+
+    /// Whether, the buffer being without `next`, it is better to wait for it than to pass it over.
+    fn should_hold(&self, next: u32, now: Timestamp) -> bool {
+        let dry = self.newest.is_none_or(|newest| newest < next);
+        let delay = transit(next, now);
+        let longest = self.transits.smallest().unwrap_or(delay) + micros(DELAY_MAX);
+        let target = self.target().unwrap_or(delay);
+        let patient = FRAME_DURATION.saturating_mul(self.gap) <= self.config.hold;
+        dry && delay < longest && (patient || delay < target)
+    }
+
+    fn should_skip(&self, next: u32, now: Timestamp) -> bool {
+        let Some(target) = self.target() else {
+            return false;
+        };
+        let ahead = self.newest.is_some_and(|newest| newest > next);
+        let surplus = transit(next, now) - target;
+        if !ahead || self.skips >= SKIPS_IN_A_PULL {
+            return false;
+        }
+        if self.frames.state(next) == State::Missing {
+            return surplus > FRAME_MICROS;
+        }
+        let rested = now.saturating_since(self.settled);
+        surplus > micros(self.config.slack)
+            && rested
+                >= self.config.skip_interval
+                    / if self.loudness == Loudness::Quiet {
+                        2
+                    } else {
+                        1
+                    }
+    }
+
+    fn skip(&mut self, next: u32, now: Timestamp) -> Pull {
+        let payload = self.frames.take(next);
+        self.next = Some(next.saturating_add(1));
+        self.skips += 1;
+        self.stats.skipped += 1;
+        if payload.is_some() {
+            self.settled = now;
+        }
+        Pull::Skip {
+            frame: FrameNumber(next),
+            payload,
+        }
+    }
+
+    /// Transit for which the playout is to be prepared.
+    fn target(&self) -> Option<i64> {
+        let smallest = self.transits.smallest()?;
+        let floor = if self.transits.total() < WARM {
+            self.config.start
+        } else {
+            self.config.floor
+        };
+        let needed = self.transits.largest_but(1)? + micros(self.config.margin);
+        Some(needed.clamp(smallest + micros(floor), smallest + micros(DELAY_MAX)))
+    }
+
+    /// Counters and present delays.
+    #[must_use]
+    pub fn stats(&self, now: Timestamp) -> Stats {
+        let smallest = self.transits.smallest().unwrap_or(0);
+        let above =
+            |transit: i64| Duration::from_micros((transit - smallest).max(0).unsigned_abs());
+        Stats {
+            target: self.target().map_or(Duration::ZERO, above),
+            delay: self
+                .next
+                .map_or(Duration::ZERO, |next| above(transit(next, now))),
+            buffered: self.frames.buffered(),
+            ..self.stats
+        }
+    }
+}
+
+fn transit(frame: u32, at: Timestamp) -> i64 {
+    at.signed_micros_since(Timestamp::ZERO) - i64::from(frame) * FRAME_MICROS
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
