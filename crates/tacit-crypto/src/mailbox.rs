@@ -1,0 +1,338 @@
+//! A mailbox as its owner keeps it: the secret, the token keys, the slots handed out and spent.
+
+use rand_core::CryptoRngCore;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tacit_types::limits::GENERATION_SLOTS;
+use tacit_types::{MailboxId, SecretBytes};
+
+use crate::kdf::{self, label};
+use crate::slots::SlotOrder;
+use crate::token::{Generation, Token};
+
+/// Generations whose tokens are good at one time. ATTACH carries at most two.
+pub const LIVE_GENERATIONS: usize = 2;
+
+/// Bytes of a spent bitmap: slot `i` is bit `i % 8` (0 is the least significant) of byte `i / 8`.
+pub const BITMAP_BYTES: usize = GENERATION_SLOTS / 8;
+
+/// The master secret of a mailbox. Never leaves the callee's device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxSecret(SecretBytes<32>);
+
+impl MailboxSecret {
+    /// Draws a mailbox. Nothing is granted by anybody, so nothing can be withheld.
+    #[must_use]
+    pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
+        let mut bytes = [0; 32];
+        rng.fill_bytes(&mut bytes);
+        Self(SecretBytes::new(bytes))
+    }
+
+    /// The mailbox of a given secret.
+    #[must_use]
+    pub const fn from_secret(secret: SecretBytes<32>) -> Self {
+        Self(secret)
+    }
+
+    /// What an ATTACH shows the server.
+    #[must_use]
+    pub fn attach_secret(&self) -> AttachSecret {
+        AttachSecret(kdf::expand(&self.0, label::ATTACH, &[]))
+    }
+
+    /// The mailbox's public name.
+    #[must_use]
+    pub fn mailbox_id(&self) -> MailboxId {
+        self.attach_secret().mailbox_id()
+    }
+
+    /// The key under which a generation's tags are made. The reserved generation's key follows from
+    /// the attach secret.
+    #[must_use]
+    pub fn token_key(&self, generation: Generation) -> TokenKey {
+        if generation == Generation::RESERVED {
+            return self.attach_secret().reserved_key();
+        }
+        TokenKey(kdf::expand(
+            &self.0,
+            label::TOKEN_KEY,
+            &[&generation.0.to_be_bytes()],
+        ))
+    }
+
+    fn slot_order(&self, generation: Generation) -> SlotOrder {
+        SlotOrder::new(&self.slot_key(generation))
+    }
+
+    /// The key of a generation's slot order. Unlike the token key the server never learns it.
+    #[must_use]
+    pub fn slot_key(&self, generation: Generation) -> SecretBytes<32> {
+        kdf::expand(&self.0, label::SLOT_ORDER, &[&generation.0.to_be_bytes()])
+    }
+}
+
+/// Proves to a server that one owns the mailbox; the server derives the mailbox's name from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachSecret(SecretBytes<32>);
+
+impl AttachSecret {
+    /// Takes the 32 bytes of an ATTACH frame.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(SecretBytes::new(bytes))
+    }
+
+    /// The 32 bytes for an ATTACH frame.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+
+    /// The mailbox's public name.
+    #[must_use]
+    pub fn mailbox_id(&self) -> MailboxId {
+        let digest = kdf::hash(label::MAILBOX_ID, &[self.0.expose()]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        MailboxId(id)
+    }
+
+    /// The token key of [`Generation::RESERVED`]. A server checks reserved tokens with it and takes
+    /// from the bucket, but marks nothing as spent.
+    #[must_use]
+    pub fn reserved_key(&self) -> TokenKey {
+        TokenKey(kdf::expand(&self.0, label::RESERVED_KEY, &[]))
+    }
+}
+
+/// Makes and checks the tags of one generation's tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenKey(SecretBytes<32>);
+
+impl TokenKey {
+    /// Takes the 32 bytes of an ATTACH frame.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(SecretBytes::new(bytes))
+    }
+
+    /// The 32 bytes for an ATTACH frame.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+
+    /// Makes the token of a slot.
+    #[must_use]
+    pub fn token(&self, mailbox: &MailboxId, generation: Generation, index: u16) -> Token {
+        let tag = self.tag(mailbox, generation.0, index);
+        Token {
+            generation: generation.0,
+            index,
+            tag,
+        }
+    }
+
+    /// Whether `token` was made for `mailbox` with this key; the tag is compared in constant time,
+    /// and an index past the generation's end is refused.
+    #[must_use]
+    pub fn verify(&self, mailbox: &MailboxId, token: &Token) -> bool {
+        let tag = self.tag(mailbox, token.generation, token.index);
+        let genuine: bool = tag.ct_eq(&token.tag).into();
+        genuine & (usize::from(token.index) < GENERATION_SLOTS)
+    }
+
+    fn tag(&self, mailbox: &MailboxId, generation: u16, index: u16) -> [u8; 16] {
+        kdf::mac128(
+            &self.0,
+            &[&mailbox.0, &generation.to_be_bytes(), &index.to_be_bytes()],
+        )
+    }
+}
+
+/// One bit a slot of a generation; set means spent, burnt or otherwise refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub struct SpentBitmap(pub [u8; BITMAP_BYTES]);
+
+impl SpentBitmap {
+    /// No slot spent.
+    pub const EMPTY: Self = Self([0; BITMAP_BYTES]);
+
+    /// Whether the slot is spent. Slots past the end count as spent.
+    #[must_use]
+    pub fn get(&self, index: u16) -> bool {
+        self.0
+            .get(usize::from(index / 8))
+            .is_none_or(|byte| byte >> (index % 8) & 1 == 1)
+    }
+
+    /// Marks the slot and says whether it was free before.
+    pub fn set(&mut self, index: u16) -> bool {
+        let Some(byte) = self.0.get_mut(usize::from(index / 8)) else {
+            return false;
+        };
+        let free = *byte >> (index % 8) & 1 == 0;
+        *byte |= 1 << (index % 8);
+        free
+    }
+}
+
+impl From<SpentBitmap> for Vec<u8> {
+    fn from(bitmap: SpentBitmap) -> Self {
+        bitmap.0.to_vec()
+    }
+}
+
+impl TryFrom<Vec<u8>> for SpentBitmap {
+    type Error = &'static str;
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| "a spent bitmap is 256 bytes")
+    }
+}
+
+/// A mailbox with what its owner must remember about it: which slots were handed out and which are
+/// spent. One for each embedded address; an operated mailbox may serve many contacts' wallets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mailbox {
+    secret: MailboxSecret,
+    /// Oldest first; never empty, at most [`LIVE_GENERATIONS`].
+    live: Vec<LiveGeneration>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct LiveGeneration {
+    number: Generation,
+    handed_out: u16,
+    spent: SpentBitmap,
+}
+
+impl LiveGeneration {
+    const fn new(number: Generation) -> Self {
+        Self {
+            number,
+            handed_out: 0,
+            spent: SpentBitmap::EMPTY,
+        }
+    }
+}
+
+impl Mailbox {
+    /// A mailbox whose generation 0 is live and untouched.
+    #[must_use]
+    pub fn new(secret: MailboxSecret) -> Self {
+        Self {
+            secret,
+            live: vec![LiveGeneration::new(Generation(0))],
+        }
+    }
+
+    /// Draws a fresh mailbox.
+    #[must_use]
+    pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
+        Self::new(MailboxSecret::generate(rng))
+    }
+
+    /// The mailbox's public name.
+    #[must_use]
+    pub fn id(&self) -> MailboxId {
+        self.secret.mailbox_id()
+    }
+
+    /// What an ATTACH shows the server.
+    #[must_use]
+    pub fn attach_secret(&self) -> AttachSecret {
+        self.secret.attach_secret()
+    }
+
+    /// The live generations with their token keys, oldest first: one ATTACH each.
+    #[must_use]
+    pub fn live_generations(&self) -> Vec<(Generation, TokenKey)> {
+        self.live
+            .iter()
+            .map(|live| (live.number, self.secret.token_key(live.number)))
+            .collect()
+    }
+
+    /// The spent slots of a live generation, for its ATTACH.
+    #[must_use]
+    pub fn spent_bitmap(&self, generation: Generation) -> Option<&SpentBitmap> {
+        self.live
+            .iter()
+            .find(|live| live.number == generation)
+            .map(|live| &live.spent)
+    }
+
+    /// A token that no server marks as spent: for a contact's RESYNC slot or an invite.
+    #[must_use]
+    pub fn reserved_token(&self, index: u16) -> Token {
+        self.secret
+            .token_key(Generation::RESERVED)
+            .token(&self.id(), Generation::RESERVED, index)
+    }
+
+    /// Whether a generation is still live.
+    #[must_use]
+    pub fn is_live(&self, generation: Generation) -> bool {
+        self.live.iter().any(|live| live.number == generation)
+    }
+
+    /// Opens the next generation; the oldest goes, and the tokens in it with it.
+    ///
+    /// For use after a restored backup, where slots may have been handed out that the backup does
+    /// not know of. Returns false when the generation numbers have run out (the mailbox must move).
+    pub fn open_generation(&mut self) -> bool {
+        let newest = self.newest().number;
+        if newest.0 + 1 >= Generation::RESERVED.0 {
+            return false;
+        }
+        self.live
+            .push(LiveGeneration::new(Generation(newest.0 + 1)));
+        if self.live.len() > LIVE_GENERATIONS {
+            self.live.remove(0);
+        }
+        true
+    }
+
+    /// Hands out the next `count` slots, never one twice. Shorter only when the mailbox is used up.
+    pub(crate) fn draw(&mut self, count: usize) -> Vec<Token> {
+        let id = self.id();
+        let mut tokens = Vec::with_capacity(count);
+        while tokens.len() < count {
+            let generation = self.newest().number;
+            let order = self.secret.slot_order(generation);
+            let key = self.secret.token_key(generation);
+            while tokens.len() < count {
+                let newest = self
+                    .live
+                    .last_mut()
+                    .expect("a mailbox has a live generation");
+                let Some(slot) = order.slot(newest.handed_out) else {
+                    break;
+                };
+                newest.handed_out += 1;
+                tokens.push(key.token(&id, generation, slot));
+            }
+            if tokens.len() < count && !self.open_generation() {
+                break;
+            }
+        }
+        tokens
+    }
+
+    /// Marks a slot as spent and says whether it was free before. A dead generation is not free.
+    pub(crate) fn mark_spent(&mut self, generation: Generation, index: u16) -> bool {
+        self.live
+            .iter_mut()
+            .find(|live| live.number == generation)
+            .is_some_and(|live| live.spent.set(index))
+    }
+
+    fn newest(&self) -> &LiveGeneration {
+        self.live.last().expect("a mailbox has a live generation")
+    }
+}
