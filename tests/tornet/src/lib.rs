@@ -1,1 +1,50 @@
-//! A private Tor network of real relays on loopback.
+//! A private Tor network of real relays (Debian's `tor`) on this machine, for tests and the demo.
+//!
+//! ```text
+//!                    +-- this process ----------------------------------------+
+//!                    |  keys (cached) -> torrc -> start -> first vote -> usable|
+//!                    +---------------------------------------------------------+
+//!  client 127.0.0.1 --->  127.B.0.1:5000 [proxy: delay, stall] --> :6000  mid1
+//!  mid1 (bound to 127.B.0.1) --> 127.C.0.1:5000 [proxy] ---------> :6000  exit1 --> target
+//! ```
+//!
+//! Every relay has its own loopback /16, so clients need no exception from their path rules, and
+//! dials out from its own address, so the proxy knows which two relays a connection joins. That
+//! is what [`Network::stall`] and [`Network::connections`] work with.
+//!
+//! ```no_run
+//! use tacit_tornet::{Config, Link, Network};
+//! # async fn example() -> Result<(), tacit_tornet::Error> {
+//! let config = Config { link: Link::delayed_ms(15, 1), ..Config::default() };
+//! let network = Network::start(config, |progress| eprintln!("{progress}")).await?;
+//! println!("{}", network.arti_config_toml());
+//! # Ok(()) }
+//! ```
+//!
+//! All that was started stops when [`Network`] is dropped, also by a panic; when the process is
+//! killed hard, each `tor` notices that its owning control connection closed and exits.
+//!
+//! **Not in this crate:** Tor clients of ours (tacit-tor), onion services, TURN servers, calls.
+#![deny(unsafe_code)]
+
+mod arti;
+mod bringup;
+mod config;
+mod control;
+mod error;
+mod identity;
+mod keys;
+mod network;
+mod process;
+mod progress;
+mod proxy;
+mod range;
+mod torrc;
+mod workdir;
+
+pub use config::{Config, Link, SystemTor};
+pub use error::Error;
+pub use identity::{Relay, Role};
+pub use network::Network;
+pub use progress::{Progress, Stage};
+pub use proxy::{Connection, Dialler, StallReport};

@@ -1,0 +1,242 @@
+//! A running network.
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::bringup::{CLIENT, OnProgress, Starting, tor_version};
+use crate::config::{Config, Link, SystemTor};
+use crate::identity::Relay;
+use crate::process::{Processes, TorProcess};
+use crate::progress::{Progress, Stage};
+use crate::proxy::{Connection, Proxies, StallReport};
+use crate::range::AddressRange;
+use crate::torrc::{self, Listen};
+use crate::workdir::WorkDir;
+use crate::{Error, arti};
+
+/// A running network of real relays. Dropping it stops every process it started and removes its
+/// temporary directory; that takes some tens of milliseconds.
+#[derive(Debug)]
+pub struct Network {
+    // Fields drop in this order: relays before their proxies, directory and address range last.
+    processes: Mutex<Processes>,
+    proxies: Option<Proxies>,
+    relays: Vec<Relay>,
+    tor_version: String,
+    link: Link,
+    system_tor: Option<SocketAddr>,
+    work: WorkDir,
+    range: AddressRange,
+}
+
+impl Network {
+    /// Starts a network and waits until it is usable: ten to fifteen seconds, once keys are
+    /// cached. Dropping the future cancels the start and stops what runs.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] without `tor`; [`Error::Timeout`] with the relays' complaints.
+    pub async fn start(
+        config: Config,
+        on_progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let cancel = Arc::new(AtomicBool::new(false));
+        let guard = CancelOnDrop(Arc::clone(&cancel));
+        let (done, result) = oneshot::channel();
+        thread::Builder::new()
+            .name("tornet-start".into())
+            .spawn(move || {
+                // A receiver that is gone hands the network back, and it is dropped here.
+                drop(done.send(Self::start_cancellable(config, Box::new(on_progress), cancel)));
+            })
+            .map_err(|source| Error::System { what: "starting a thread", source })?;
+        let network = result.await.map_err(|_| Error::Cancelled)?;
+        drop(guard);
+        network
+    }
+
+    /// As [`Network::start`], for callers without an async runtime.
+    ///
+    /// # Errors
+    /// As [`Network::start`].
+    pub fn start_blocking(
+        config: Config,
+        on_progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let never = Arc::new(AtomicBool::new(false));
+        Self::start_cancellable(config, Box::new(on_progress), never)
+    }
+
+    fn start_cancellable(
+        config: Config,
+        on_progress: OnProgress,
+        cancel: Arc<AtomicBool>,
+    ) -> Result<Self, Error> {
+        let tor_version = tor_version(&config.tor)?;
+        let link = config.link;
+        let mut starting = Starting::new(config, on_progress, cancel)?;
+        let range = AddressRange::claim(starting.config.range, starting.config.relay_count())?;
+        let relays = starting.relays(&range)?;
+        let proxies = match link {
+            Link::Direct => None,
+            Link::Proxied { one_way, jitter, nagle } => {
+                Some(Proxies::start(&relays, one_way, jitter, nagle)?)
+            }
+        };
+        let listen = if proxies.is_some() { Listen::Hidden } else { Listen::Advertised };
+        starting.start_relays(&relays, listen)?;
+        starting.vote(&relays)?;
+        starting.distribute(&relays)?;
+        starting.client(&relays, &range)?;
+        let system_tor = match starting.config.system_tor {
+            SystemTor::Keep => Some(SocketAddr::from((range.client(), torrc::SOCKS_PORT))),
+            SystemTor::Stop => {
+                starting.processes.stop(CLIENT);
+                None
+            }
+        };
+        let toml = starting.work.path().join(ARTI_CONFIG);
+        fs::write(&toml, arti::config_toml(&relays)).map_err(|e| Error::file(toml, e))?;
+        starting.report(Stage::Usable)?;
+        let Starting { work, processes, .. } = starting;
+        let processes = Mutex::new(processes);
+        Ok(Self { processes, proxies, relays, tor_version, link, system_tor, work, range })
+    }
+
+    /// The relays, authorities first.
+    #[must_use]
+    pub fn relays(&self) -> &[Relay] {
+        &self.relays
+    }
+
+    /// The relay with this name, RSA identity or Ed25519 identity.
+    #[must_use]
+    pub fn relay(&self, id: &str) -> Option<&Relay> {
+        self.relays.iter().find(|relay| relay.is_called(id))
+    }
+
+    /// The relay with this Ed25519 identity, in base64, as Arti shows the hops of a circuit.
+    #[must_use]
+    pub fn relay_by_ed_identity(&self, ed_identity: &str) -> Option<&Relay> {
+        let id = ed_identity.strip_prefix("ed25519:").unwrap_or(ed_identity);
+        self.relays.iter().find(|relay| relay.ed_identity == id.trim_end_matches('='))
+    }
+
+    /// The version of `tor` that the relays run, such as `0.4.9.11`.
+    #[must_use]
+    pub fn tor_version(&self) -> &str {
+        &self.tor_version
+    }
+
+    /// The delay of each direction of each connection into a relay.
+    #[must_use]
+    pub const fn link_delay(&self) -> Duration {
+        match self.link {
+            Link::Direct => Duration::ZERO,
+            Link::Proxied { one_way, .. } => one_way,
+        }
+    }
+
+    /// Arti's configuration for this network; the caller adds its `[storage]`.
+    #[must_use]
+    pub fn arti_config_toml(&self) -> String {
+        arti::config_toml(&self.relays)
+    }
+
+    /// A file with [`Network::arti_config_toml`].
+    #[must_use]
+    pub fn arti_config_path(&self) -> PathBuf {
+        self.work.path().join(ARTI_CONFIG)
+    }
+
+    /// The directory with every relay's files and logs (`<name>/notice.log`).
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// The C tor client's SOCKS port, if it was kept.
+    #[must_use]
+    pub const fn socks_address(&self) -> Option<SocketAddr> {
+        self.system_tor
+    }
+
+    /// The C tor client's control port, if it was kept, and its authentication cookie's file.
+    #[must_use]
+    pub fn control_address(&self) -> Option<(SocketAddr, PathBuf)> {
+        let cookie = self.work.path().join(CLIENT).join("control_auth_cookie");
+        let address = SocketAddr::from((self.range.client(), torrc::CONTROL_PORT));
+        self.system_tor.map(|_| (address, cookie))
+    }
+
+    /// The process ids of everything that runs, with names.
+    #[must_use]
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        self.processes().0.iter().map(|p| (p.name().to_owned(), p.pid())).collect()
+    }
+
+    /// Holds all bytes between two relays, both ways and whichever dialled, and returns when the
+    /// time is over. Connections of clients are never held.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRelay`], or [`Error::NoProxy`] with [`Link::Direct`].
+    pub async fn stall(&self, a: &str, b: &str, time: Duration) -> Result<StallReport, Error> {
+        let (a, b) = (self.known(a)?, self.known(b)?);
+        let stall = self.proxies.as_ref().ok_or(Error::NoProxy)?.stall(&a.name, &b.name, time);
+        Ok(stall.await)
+    }
+
+    /// The open connections into relays, with byte counts. Empty with [`Link::Direct`].
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        self.proxies.as_ref().map(Proxies::connections).unwrap_or_default()
+    }
+
+    /// Ends a relay as a crash would.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRelay`].
+    pub fn kill_relay(&self, id: &str) -> Result<(), Error> {
+        let name = &self.known(id)?.name;
+        self.processes().get(name).map(TorProcess::kill).ok_or_else(|| unknown(id))
+    }
+
+    /// Ends the C tor client as a crash would.
+    ///
+    /// # Errors
+    /// [`Error::UnknownRelay`] if it was not kept.
+    pub fn kill_system_tor(&self) -> Result<(), Error> {
+        self.processes().get(CLIENT).map(TorProcess::kill).ok_or_else(|| unknown(CLIENT))
+    }
+
+    /// Stops everything now; the same as dropping.
+    pub fn stop(self) {}
+
+    fn known(&self, id: &str) -> Result<&Relay, Error> {
+        self.relay(id).ok_or_else(|| unknown(id))
+    }
+
+    fn processes(&self) -> MutexGuard<'_, Processes> {
+        // A panic while it was held leaves nothing half done that stopping could not handle.
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const ARTI_CONFIG: &str = "arti.toml";
+
+fn unknown(id: &str) -> Error {
+    Error::UnknownRelay(id.to_owned())
+}
+
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
