@@ -15,7 +15,7 @@ use crate::identity::{self, Relay, Role};
 use crate::process::{Processes, TorProcess};
 use crate::progress::{Progress, Stage};
 use crate::range::AddressRange;
-use crate::torrc::{self, Listen, VOTE_DELAY, VOTING_INTERVAL};
+use crate::torrc::{self, BANDWIDTH_FILE, Listen, VOTE_DELAY, VOTING_INTERVAL};
 use crate::workdir::WorkDir;
 use crate::{Error, keys};
 
@@ -53,14 +53,32 @@ impl Starting {
         let begun = Instant::now();
         let deadline = begun + config.timeout;
         let processes = Processes::default();
-        Ok(Self { config, work, processes, cancel, begun, deadline, on_progress, last: None })
+        Ok(Self {
+            config,
+            work,
+            processes,
+            cancel,
+            begun,
+            deadline,
+            on_progress,
+            last: None,
+        })
     }
 
     /// Makes every relay's directory, with keys.
     pub(crate) fn relays(&mut self, range: &AddressRange) -> Result<Vec<Relay>, Error> {
-        let Config { authorities, middles, exits, .. } = self.config;
+        let Config {
+            authorities,
+            middles,
+            exits,
+            ..
+        } = self.config;
         let plan = identity::plan(authorities, middles, exits);
-        let cache = self.config.key_cache.clone().unwrap_or_else(keys::default_cache);
+        let cache = self
+            .config
+            .key_cache
+            .clone()
+            .unwrap_or_else(keys::default_cache);
         let dirs = plan
             .iter()
             .map(|(name, _)| self.work.fresh_node(name))
@@ -92,7 +110,12 @@ impl Starting {
             ed_identity: keys.ed,
             v3_identity: keys.v3,
         };
-        Ok(plan.into_iter().zip(provided).enumerate().map(relay).collect())
+        Ok(plan
+            .into_iter()
+            .zip(provided)
+            .enumerate()
+            .map(relay)
+            .collect())
     }
 
     /// Starts every relay and waits until each is owned.
@@ -101,7 +124,18 @@ impl Starting {
         let offset = (unix_seconds() + PARKED) % VOTING_INTERVAL;
         for relay in relays {
             let data = self.work.path().join(&relay.name);
-            write_torrc(&data, &torrc::relay(relay, &data, &authorities, listen, offset))?;
+            write(
+                &data,
+                "torrc",
+                &torrc::relay(relay, &data, &authorities, listen, offset),
+            )?;
+            if relay.role == Role::Authority {
+                write(
+                    &data,
+                    BANDWIDTH_FILE,
+                    &torrc::bandwidths(relays, unix_seconds()),
+                )?;
+            }
             let process = TorProcess::spawn(&self.config.tor, &relay.name, &data)?;
             self.processes.0.push(process);
         }
@@ -112,7 +146,9 @@ impl Starting {
             }
             Ok(all)
         })?;
-        self.report(Stage::Started { relays: relays.len() })
+        self.report(Stage::Started {
+            relays: relays.len(),
+        })
     }
 
     /// Waits until every authority has every descriptor, then has them vote.
@@ -132,7 +168,9 @@ impl Starting {
             let set = format!("SETCONF TestingV3AuthVotingStartOffset={offset}");
             self.command(&relay.name, &set)?;
         }
-        self.report(Stage::Voting { seconds: FIRST_CONSENSUS })?;
+        self.report(Stage::Voting {
+            seconds: FIRST_CONSENSUS,
+        })?;
         self.until("authorities agree on a consensus", |this| {
             let directory = this.work.path();
             Ok(relays
@@ -150,7 +188,10 @@ impl Starting {
         }
         self.until("relays fetch the whole directory", |this| {
             let directory = this.work.path();
-            let ready = relays.iter().filter(|r| has_directory(&directory.join(&r.name), of)).count();
+            let ready = relays
+                .iter()
+                .filter(|r| has_directory(&directory.join(&r.name), of))
+                .count();
             this.report(Stage::Directory { ready, of })?;
             Ok(ready == of)
         })
@@ -160,7 +201,7 @@ impl Starting {
     pub(crate) fn client(&mut self, relays: &[Relay], range: &AddressRange) -> Result<(), Error> {
         let data = self.work.fresh_node(CLIENT)?;
         let text = torrc::client(&data, &torrc::authority_lines(relays), range.client());
-        write_torrc(&data, &text)?;
+        write(&data, "torrc", &text)?;
         let process = TorProcess::spawn(&self.config.tor, CLIENT, &data)?;
         self.processes.0.push(process);
         self.until("the C tor client bootstraps", |this| {
@@ -181,14 +222,20 @@ impl Starting {
             return Err(Error::Cancelled);
         }
         if self.last.as_ref() != Some(&stage) {
-            (self.on_progress)(Progress { elapsed: self.begun.elapsed(), stage: stage.clone() });
+            (self.on_progress)(Progress {
+                elapsed: self.begun.elapsed(),
+                stage: stage.clone(),
+            });
             self.last = Some(stage);
         }
         Ok(())
     }
 
     fn command(&mut self, name: &str, command: &str) -> Result<Vec<String>, Error> {
-        self.processes.get(name).expect("every relay has a process").command(command)
+        self.processes
+            .get(name)
+            .expect("every relay has a process")
+            .command(command)
     }
 
     /// Polls until `done`; the outside world (files, sockets of other processes) has no other
@@ -218,18 +265,26 @@ impl Starting {
         Error::Timeout {
             seconds: self.config.timeout.as_secs(),
             waiting_for: format!("waited until {waiting_for}"),
-            logs: self.processes.0.iter().map(log).collect::<Vec<_>>().join("; "),
+            logs: self
+                .processes
+                .0
+                .iter()
+                .map(log)
+                .collect::<Vec<_>>()
+                .join("; "),
         }
     }
 }
 
-fn write_torrc(data: &Path, text: &str) -> Result<(), Error> {
-    let path = data.join("torrc");
+fn write(data: &Path, file: &str, text: &str) -> Result<(), Error> {
+    let path = data.join(file);
     fs::write(&path, text).map_err(|e| Error::file(path, e))
 }
 
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Whether a node has a consensus of `relays` relays and all their microdescriptors.
@@ -259,7 +314,10 @@ pub(crate) fn tor_version(tor: &Path) -> Result<String, Error> {
         .map_err(|e| keys::spawn_error(e, "tor"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let first = text.lines().next().unwrap_or_default();
-    Ok(first.trim_start_matches("Tor version ").trim_end_matches('.').to_owned())
+    Ok(first
+        .trim_start_matches("Tor version ")
+        .trim_end_matches('.')
+        .to_owned())
 }
 
 #[cfg(test)]
@@ -280,7 +338,11 @@ mod tests {
         fs::write(dir.path().join("cached-microdesc-consensus"), consensus).unwrap();
         fs::write(dir.path().join("cached-microdescs"), "ntor-onion-key x\n").unwrap();
         assert!(!has_directory(dir.path(), 2));
-        fs::write(dir.path().join("cached-microdescs.new"), "ntor-onion-key y\n").unwrap();
+        fs::write(
+            dir.path().join("cached-microdescs.new"),
+            "ntor-onion-key y\n",
+        )
+        .unwrap();
         assert!(has_directory(dir.path(), 2));
         assert!(!has_directory(dir.path(), 3));
     }

@@ -58,10 +58,14 @@ impl Config {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.authorities < MIN_AUTHORITIES {
-            return Err(Error::Config(format!("at least {MIN_AUTHORITIES} authorities")));
+            return Err(Error::Config(format!(
+                "at least {MIN_AUTHORITIES} authorities"
+            )));
         }
         if self.exits == 0 || self.relay_count() < 6 {
-            return Err(Error::Config("at least one exit and six relays in all".into()));
+            return Err(Error::Config(
+                "at least one exit and six relays in all".into(),
+            ));
         }
         if self.relay_count() > MAX_RELAYS {
             return Err(Error::Config(format!("at most {MAX_RELAYS} relays in all")));
@@ -69,7 +73,9 @@ impl Config {
         if let Link::Proxied { one_way, .. } = self.link
             && one_way > Duration::from_secs(2)
         {
-            return Err(Error::Config("a link delay of more than 2 s breaks Tor itself".into()));
+            return Err(Error::Config(
+                "a link delay of more than 2 s breaks Tor itself".into(),
+            ));
         }
         Ok(())
     }

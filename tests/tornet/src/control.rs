@@ -22,12 +22,24 @@ pub(crate) struct Control {
 impl Control {
     /// Connects and takes ownership; `None` while the socket does not exist yet.
     pub(crate) fn connect(relay: &str, data: &Path, cookie: bool) -> Result<Option<Self>, Error> {
-        let Ok(stream) = UnixStream::connect(data.join("control")) else { return Ok(None) };
+        let Ok(stream) = UnixStream::connect(data.join("control")) else {
+            return Ok(None);
+        };
         stream
             .set_read_timeout(Some(REPLY_TIMEOUT))
-            .map_err(|source| Error::System { what: "control socket timeout", source })?;
-        let mut control = Self { relay: relay.to_owned(), stream: BufReader::new(stream) };
-        let proof = if cookie { cookie_hex(data)? } else { String::new() };
+            .map_err(|source| Error::System {
+                what: "control socket timeout",
+                source,
+            })?;
+        let mut control = Self {
+            relay: relay.to_owned(),
+            stream: BufReader::new(stream),
+        };
+        let proof = if cookie {
+            cookie_hex(data)?
+        } else {
+            String::new()
+        };
         control.command(format!("AUTHENTICATE {proof}").trim_end())?;
         control.command("TAKEOWNERSHIP")?;
         Ok(Some(control))

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// A program is not installed.
-    #[error("`{program}` is not installed: install Debian's package `{package}` (apt-get install {package})")]
+    #[error(
+        "`{program}` is not installed: install Debian's package `{package}` (apt-get install {package})"
+    )]
     Missing {
         /// The program that was looked for.
         program: String,
@@ -86,7 +88,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn file(path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self::File { path: path.into(), source }
+        Self::File {
+            path: path.into(),
+            source,
+        }
     }
 
     /// Whether this machine lacks something that a package would bring, so that a test is to

@@ -59,7 +59,10 @@ impl Relay {
     /// (base64, padding and the prefix `ed25519:` allowed).
     #[must_use]
     pub fn is_called(&self, id: &str) -> bool {
-        let ed = id.strip_prefix("ed25519:").unwrap_or(id).trim_end_matches('=');
+        let ed = id
+            .strip_prefix("ed25519:")
+            .unwrap_or(id)
+            .trim_end_matches('=');
         let rsa = id.strip_prefix('$').unwrap_or(id);
         self.name == id || self.ed_identity == ed || self.rsa_identity.eq_ignore_ascii_case(rsa)
     }
@@ -67,10 +70,14 @@ impl Relay {
 
 /// Names and roles of a network's relays, authorities first.
 pub(crate) fn plan(authorities: u8, middles: u8, exits: u8) -> Vec<(String, Role)> {
-    [(Role::Authority, authorities), (Role::Middle, middles), (Role::Exit, exits)]
-        .into_iter()
-        .flat_map(|(role, count)| (1..=count).map(move |i| (format!("{}{i}", role.stem()), role)))
-        .collect()
+    [
+        (Role::Authority, authorities),
+        (Role::Middle, middles),
+        (Role::Exit, exits),
+    ]
+    .into_iter()
+    .flat_map(|(role, count)| (1..=count).map(move |i| (format!("{}{i}", role.stem()), role)))
+    .collect()
 }
 
 #[cfg(test)]
@@ -87,7 +94,12 @@ mod tests {
             ed_identity: "Zm9v".into(),
             v3_identity: None,
         };
-        for id in ["mid1", &"ab".repeat(20), &format!("${}", "AB".repeat(20)), "ed25519:Zm9v="] {
+        for id in [
+            "mid1",
+            &"ab".repeat(20),
+            &format!("${}", "AB".repeat(20)),
+            "ed25519:Zm9v=",
+        ] {
             assert!(relay.is_called(id), "{id}");
         }
         assert!(!relay.is_called("mid2"));

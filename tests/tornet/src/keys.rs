@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use crate::Error;
 use crate::identity::Role;
 use crate::workdir::private_directory;
-use crate::Error;
 
 const IDENTITY_FILE: &str = "identity.json";
 /// Authority certificates are made for twelve months and replaced two months before the end.
@@ -57,7 +57,10 @@ pub(crate) fn provide(
         Role::Authority => Some(authority_certificate(&keys, name)?),
         Role::Middle | Role::Exit => None,
     };
-    let rsa = fingerprint(tor, data, name, &[])?.split_whitespace().skip(1).collect();
+    let rsa = fingerprint(tor, data, name, &[])?
+        .split_whitespace()
+        .skip(1)
+        .collect();
     let ed = fingerprint(tor, data, name, &["ed25519"])?
         .split_whitespace()
         .nth(1)
@@ -72,7 +75,10 @@ pub(crate) fn provide(
 fn load(cached: &Path) -> Option<Identity> {
     let path = cached.join(IDENTITY_FILE);
     let made = fs::metadata(&path).ok()?.modified().ok()?;
-    if SystemTime::now().duration_since(made).is_ok_and(|age| age > MAX_AGE) {
+    if SystemTime::now()
+        .duration_since(made)
+        .is_ok_and(|age| age > MAX_AGE)
+    {
         return None;
     }
     serde_json::from_slice(&fs::read(path).ok()?).ok()
@@ -112,7 +118,13 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), Error> {
 /// Runs tor-gencert and returns the v3 identity's fingerprint.
 fn authority_certificate(keys: &Path, name: &str) -> Result<String, Error> {
     let mut child = Command::new("tor-gencert")
-        .args(["--create-identity-key", "--passphrase-fd", "0", "-m", CERTIFICATE_MONTHS])
+        .args([
+            "--create-identity-key",
+            "--passphrase-fd",
+            "0",
+            "-m",
+            CERTIFICATE_MONTHS,
+        ])
         .args(["-i".into(), keys.join("authority_identity_key")])
         .args(["-s".into(), keys.join("authority_signing_key")])
         .args(["-c".into(), keys.join("authority_certificate")])
@@ -125,9 +137,10 @@ fn authority_certificate(keys: &Path, name: &str) -> Result<String, Error> {
         // If it ended early its own message, below, says more than a broken pipe.
         let _ = stdin.write_all(PASSPHRASE);
     }
-    let output = child
-        .wait_with_output()
-        .map_err(|source| Error::System { what: "waiting for tor-gencert", source })?;
+    let output = child.wait_with_output().map_err(|source| Error::System {
+        what: "waiting for tor-gencert",
+        source,
+    })?;
     let path = keys.join("authority_certificate");
     let certificate = fs::read_to_string(path).unwrap_or_default();
     certificate
@@ -163,14 +176,24 @@ fn fingerprint(tor: &Path, data: &Path, name: &str, kind: &[&str]) -> Result<Str
         Some(line) if output.status.success() => Ok(line.to_owned()),
         _ => Err(Error::Program {
             program: format!("tor --list-fingerprint for {name}"),
-            output: format!("{} {}", text.trim(), String::from_utf8_lossy(&output.stderr).trim()),
+            output: format!(
+                "{} {}",
+                text.trim(),
+                String::from_utf8_lossy(&output.stderr).trim()
+            ),
         }),
     }
 }
 
 pub(crate) fn spawn_error(source: std::io::Error, program: &str) -> Error {
     match source.kind() {
-        std::io::ErrorKind::NotFound => Error::Missing { program: program.into(), package: "tor" },
-        _ => Error::System { what: "starting a program", source },
+        std::io::ErrorKind::NotFound => Error::Missing {
+            program: program.into(),
+            package: "tor",
+        },
+        _ => Error::System {
+            what: "starting a program",
+            source,
+        },
     }
 }

@@ -86,7 +86,11 @@ impl From<Up> for Config {
             middles: up.middles,
             exits: up.exits,
             link,
-            system_tor: if up.system_tor { SystemTor::Keep } else { SystemTor::Stop },
+            system_tor: if up.system_tor {
+                SystemTor::Keep
+            } else {
+                SystemTor::Stop
+            },
             key_cache: up.key_cache,
             directory: up.dir,
             range: up.range,
@@ -111,7 +115,10 @@ async fn main() -> ExitCode {
 async fn run(up: Up) -> Result<(), Error> {
     let json = up.json;
     let handler = |kind| {
-        signal(kind).map_err(|source| Error::System { what: "catching signals", source })
+        signal(kind).map_err(|source| Error::System {
+            what: "catching signals",
+            source,
+        })
     };
     let mut interrupt = handler(SignalKind::interrupt())?;
     let mut terminate = handler(SignalKind::terminate())?;
@@ -143,7 +150,10 @@ fn show_progress(progress: &Progress, json: bool) {
     if json {
         let seconds = progress.elapsed.as_secs_f64();
         let text = progress.to_string();
-        println!("{}", json!({"event": "progress", "seconds": seconds, "text": text}));
+        println!(
+            "{}",
+            json!({"event": "progress", "seconds": seconds, "text": text})
+        );
     } else {
         eprintln!("{progress}");
     }
@@ -183,7 +193,9 @@ async fn obey(network: &Network, line: &str) -> Result<Option<serde_json::Value>
     let words: Vec<&str> = line.split_whitespace().collect();
     match words[..] {
         ["stall", a, b, ms] => {
-            let ms = ms.parse().map_err(|_| format!("{ms} is not a number of milliseconds"))?;
+            let ms = ms
+                .parse()
+                .map_err(|_| format!("{ms} is not a number of milliseconds"))?;
             let time = Duration::from_millis(ms);
             let report = network.stall(a, b, time).await.map_err(|e| e.to_string())?;
             Ok(Some(json!({
@@ -192,9 +204,9 @@ async fn obey(network: &Network, line: &str) -> Result<Option<serde_json::Value>
                 "lasted_ms": report.lasted.as_secs_f64() * 1e3,
             })))
         }
-        ["connections"] => {
-            Ok(Some(json!({"event": "connections", "connections": network.connections()})))
-        }
+        ["connections"] => Ok(Some(
+            json!({"event": "connections", "connections": network.connections()}),
+        )),
         ["kill", relay] => {
             network.kill_relay(relay).map_err(|e| e.to_string())?;
             Ok(Some(json!({"event": "killed", "relay": relay})))

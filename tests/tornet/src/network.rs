@@ -52,9 +52,16 @@ impl Network {
             .name("tornet-start".into())
             .spawn(move || {
                 // A receiver that is gone hands the network back, and it is dropped here.
-                drop(done.send(Self::start_cancellable(config, Box::new(on_progress), cancel)));
+                drop(done.send(Self::start_cancellable(
+                    config,
+                    Box::new(on_progress),
+                    cancel,
+                )));
             })
-            .map_err(|source| Error::System { what: "starting a thread", source })?;
+            .map_err(|source| Error::System {
+                what: "starting a thread",
+                source,
+            })?;
         let network = result.await.map_err(|_| Error::Cancelled)?;
         drop(guard);
         network
@@ -84,11 +91,17 @@ impl Network {
         let relays = starting.relays(&range)?;
         let proxies = match link {
             Link::Direct => None,
-            Link::Proxied { one_way, jitter, nagle } => {
-                Some(Proxies::start(&relays, one_way, jitter, nagle)?)
-            }
+            Link::Proxied {
+                one_way,
+                jitter,
+                nagle,
+            } => Some(Proxies::start(&relays, one_way, jitter, nagle)?),
         };
-        let listen = if proxies.is_some() { Listen::Hidden } else { Listen::Advertised };
+        let listen = if proxies.is_some() {
+            Listen::Hidden
+        } else {
+            Listen::Advertised
+        };
         starting.start_relays(&relays, listen)?;
         starting.vote(&relays)?;
         starting.distribute(&relays)?;
@@ -103,9 +116,20 @@ impl Network {
         let toml = starting.work.path().join(ARTI_CONFIG);
         fs::write(&toml, arti::config_toml(&relays)).map_err(|e| Error::file(toml, e))?;
         starting.report(Stage::Usable)?;
-        let Starting { work, processes, .. } = starting;
+        let Starting {
+            work, processes, ..
+        } = starting;
         let processes = Mutex::new(processes);
-        Ok(Self { processes, proxies, relays, tor_version, link, system_tor, work, range })
+        Ok(Self {
+            processes,
+            proxies,
+            relays,
+            tor_version,
+            link,
+            system_tor,
+            work,
+            range,
+        })
     }
 
     /// The relays, authorities first.
@@ -124,7 +148,9 @@ impl Network {
     #[must_use]
     pub fn relay_by_ed_identity(&self, ed_identity: &str) -> Option<&Relay> {
         let id = ed_identity.strip_prefix("ed25519:").unwrap_or(ed_identity);
-        self.relays.iter().find(|relay| relay.ed_identity == id.trim_end_matches('='))
+        self.relays
+            .iter()
+            .find(|relay| relay.ed_identity == id.trim_end_matches('='))
     }
 
     /// The version of `tor` that the relays run, such as `0.4.9.11`.
@@ -177,7 +203,11 @@ impl Network {
     /// The process ids of everything that runs, with names.
     #[must_use]
     pub fn pids(&self) -> Vec<(String, u32)> {
-        self.processes().0.iter().map(|p| (p.name().to_owned(), p.pid())).collect()
+        self.processes()
+            .0
+            .iter()
+            .map(|p| (p.name().to_owned(), p.pid()))
+            .collect()
     }
 
     /// Holds all bytes between two relays, both ways and whichever dialled, and returns when the
@@ -187,14 +217,21 @@ impl Network {
     /// [`Error::UnknownRelay`], or [`Error::NoProxy`] with [`Link::Direct`].
     pub async fn stall(&self, a: &str, b: &str, time: Duration) -> Result<StallReport, Error> {
         let (a, b) = (self.known(a)?, self.known(b)?);
-        let stall = self.proxies.as_ref().ok_or(Error::NoProxy)?.stall(&a.name, &b.name, time);
+        let stall = self
+            .proxies
+            .as_ref()
+            .ok_or(Error::NoProxy)?
+            .stall(&a.name, &b.name, time);
         Ok(stall.await)
     }
 
     /// The open connections into relays, with byte counts. Empty with [`Link::Direct`].
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
-        self.proxies.as_ref().map(Proxies::connections).unwrap_or_default()
+        self.proxies
+            .as_ref()
+            .map(Proxies::connections)
+            .unwrap_or_default()
     }
 
     /// Ends a relay as a crash would.
@@ -203,7 +240,10 @@ impl Network {
     /// [`Error::UnknownRelay`].
     pub fn kill_relay(&self, id: &str) -> Result<(), Error> {
         let name = &self.known(id)?.name;
-        self.processes().get(name).map(TorProcess::kill).ok_or_else(|| unknown(id))
+        self.processes()
+            .get(name)
+            .map(TorProcess::kill)
+            .ok_or_else(|| unknown(id))
     }
 
     /// Ends the C tor client as a crash would.
@@ -211,7 +251,10 @@ impl Network {
     /// # Errors
     /// [`Error::UnknownRelay`] if it was not kept.
     pub fn kill_system_tor(&self) -> Result<(), Error> {
-        self.processes().get(CLIENT).map(TorProcess::kill).ok_or_else(|| unknown(CLIENT))
+        self.processes()
+            .get(CLIENT)
+            .map(TorProcess::kill)
+            .ok_or_else(|| unknown(CLIENT))
     }
 
     /// Stops everything now; the same as dropping.
@@ -223,7 +266,9 @@ impl Network {
 
     fn processes(&self) -> MutexGuard<'_, Processes> {
         // A panic while it was held leaves nothing half done that stopping could not handle.
-        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.processes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::Error;
 use crate::control::Control;
 use crate::keys::spawn_error;
-use crate::Error;
 
 /// tor exits within milliseconds of SIGTERM; what does not is killed.
 const TERM_GRACE: Duration = Duration::from_secs(2);
@@ -47,15 +47,16 @@ impl TorProcess {
             .process_group(0)
             .spawn()
             .map_err(|e| spawn_error(e, "tor"))?;
-        Ok(Self { name: name.to_owned(), data: data.to_owned(), child, control: None })
+        Ok(Self {
+            name: name.to_owned(),
+            data: data.to_owned(),
+            child,
+            control: None,
+        })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(crate) fn data(&self) -> &Path {
-        &self.data
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -75,7 +76,10 @@ impl TorProcess {
     pub(crate) fn command(&mut self, command: &str) -> Result<Vec<String>, Error> {
         match &mut self.control {
             Some(control) => control.command(command),
-            None => Err(Error::Control { relay: self.name.clone(), reply: "not connected".into() }),
+            None => Err(Error::Control {
+                relay: self.name.clone(),
+                reply: "not connected".into(),
+            }),
         }
     }
 
@@ -83,8 +87,14 @@ impl TorProcess {
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(_)) => Err(Error::RelayEnded { relay: self.name.clone(), log: self.complaint() }),
-            Err(source) => Err(Error::System { what: "waiting for tor", source }),
+            Ok(Some(_)) => Err(Error::RelayEnded {
+                relay: self.name.clone(),
+                log: self.complaint(),
+            }),
+            Err(source) => Err(Error::System {
+                what: "waiting for tor",
+                source,
+            }),
         }
     }
 
@@ -97,7 +107,11 @@ impl TorProcess {
             .unwrap_or_default();
         let tail = String::from_utf8_lossy(&text[text.len().saturating_sub(LOG_TAIL)..]);
         let complains = |line: &&str| line.contains("[warn]") || line.contains("[err]");
-        tail.lines().rfind(complains).or(tail.lines().last()).unwrap_or("nothing").to_owned()
+        tail.lines()
+            .rfind(complains)
+            .or(tail.lines().last())
+            .unwrap_or("nothing")
+            .to_owned()
     }
 
     /// Ends the process at once, as a crash would.

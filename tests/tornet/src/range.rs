@@ -6,8 +6,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use crate::identity::{DIR_PORT, HIDDEN_OR_PORT, OR_PORT};
 use crate::Error;
+use crate::identity::{DIR_PORT, HIDDEN_OR_PORT, OR_PORT};
 
 /// 127.10 to 127.249 in steps of twenty.
 const RANGES: u8 = 12;
@@ -28,7 +28,10 @@ impl AddressRange {
     pub(crate) fn claim(wanted: Option<u8>, relays: usize) -> Result<Self, Error> {
         let candidates = match wanted {
             Some(n) if n >= RANGES => {
-                return Err(Error::Config(format!("address ranges are 0 to {}", RANGES - 1)));
+                return Err(Error::Config(format!(
+                    "address ranges are 0 to {}",
+                    RANGES - 1
+                )));
             }
             Some(n) => n..n + 1,
             None => 0..RANGES,
@@ -54,7 +57,10 @@ impl AddressRange {
             Ok(()) => {}
             Err(TryLockError::WouldBlock | TryLockError::Error(_)) => return None,
         }
-        let range = Self { base: FIRST_OCTET + OCTETS_A_RANGE * number, _lock: lock };
+        let range = Self {
+            base: FIRST_OCTET + OCTETS_A_RANGE * number,
+            _lock: lock,
+        };
         let free = (0..relays).all(|i| {
             [OR_PORT, HIDDEN_OR_PORT, DIR_PORT]
                 .into_iter()

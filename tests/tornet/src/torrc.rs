@@ -71,7 +71,7 @@ pub(crate) fn relay(
         ),
     };
     let role = match relay.role {
-        Role::Authority => authority(name, *address, first_vote_offset),
+        Role::Authority => authority(*address, data, first_vote_offset),
         Role::Middle => "ExitPolicy reject *:*\n".to_owned(),
         // Targets of tests are on loopback or private addresses.
         Role::Exit => "ExitRelay 1\nExitPolicyRejectPrivate 0\nExitPolicy accept *:*\n".to_owned(),
@@ -80,6 +80,7 @@ pub(crate) fn relay(
         "TestingTorNetwork 1\n\
          {common}\
          Nickname {name}\n\
+         ContactInfo {name}@tornet.invalid\n\
          Address {address}\n\
          OutboundBindAddressOR {address}\n\
          {ports}\n\
@@ -93,12 +94,13 @@ pub(crate) fn relay(
     )
 }
 
-fn authority(name: &str, address: Ipv4Addr, offset: u64) -> String {
+fn authority(address: Ipv4Addr, data: &Path, offset: u64) -> String {
+    let measured = data.join(BANDWIDTH_FILE);
+    let measured = measured.display();
     // The initial interval equals the normal one: otherwise the authorities' schedules can part.
     format!(
         "AuthoritativeDirectory 1\n\
          V3AuthoritativeDirectory 1\n\
-         ContactInfo {name}@tornet.invalid\n\
          DirPort {address}:{DIR_PORT}\n\
          ExitPolicy reject *:*\n\
          TestingV3AuthInitialVotingInterval {VOTING_INTERVAL}\n\
@@ -109,12 +111,30 @@ fn authority(name: &str, address: Ipv4Addr, offset: u64) -> String {
          V3AuthVoteDelay {VOTE_DELAY}\n\
          V3AuthDistDelay {VOTE_DELAY}\n\
          V3AuthNIntervalsValid 6\n\
+         V3BandwidthsFile {measured}\n\
+         MinMeasuredBWsForAuthToIgnoreAdvertised 0\n\
          TestingDirAuthVoteHSDir *\n\
          TestingDirAuthVoteGuard *\n\
          TestingMinExitFlagThreshold 0\n\
          AuthDirListBadExits 0\n"
     )
 }
+
+/// The authorities' bandwidth measurements: nothing for every relay, which both Arti and C tor
+/// take as "choose evenly". Without them the few relays whose first descriptor happens to claim
+/// some bandwidth get nearly all paths. (Measurements of authorities are ignored by tor, so that
+/// any other number would keep them out of all paths.)
+pub(crate) fn bandwidths(relays: &[Relay], unix_seconds: u64) -> String {
+    relays
+        .iter()
+        .fold(format!("{unix_seconds}\n"), |mut text, relay| {
+            writeln!(text, "node_id=${} bw=0", relay.rsa_identity).expect("writing to a String");
+            text
+        })
+}
+
+/// The name of the file with [`bandwidths`] in an authority's directory.
+pub(crate) const BANDWIDTH_FILE: &str = "bandwidths";
 
 /// The C tor client's configuration. It runs as on the public network, without
 /// `TestingTorNetwork`, so that its onion service time periods are Arti's.
@@ -125,6 +145,7 @@ pub(crate) fn client(data: &Path, authorities: &str, address: Ipv4Addr) -> Strin
          SocksPort {address}:{SOCKS_PORT}\n\
          ControlPort {address}:{CONTROL_PORT}\n\
          CookieAuthentication 1\n\
+         ExtendAllowPrivateAddresses 1\n\
          ClientRejectInternalAddresses 0\n\
          ClientDNSRejectInternalAddresses 0\n\
          LearnCircuitBuildTimeout 0\n\

@@ -42,10 +42,15 @@ impl WorkDir {
         let lock_path = path.join(LOCK);
         let lock = File::create(&lock_path).map_err(|e| Error::file(&lock_path, e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, keep, _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::Config(format!("{} is in use by another network", path.display())))
-            }
+            Ok(()) => Ok(Self {
+                path,
+                keep,
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(Error::Config(format!(
+                "{} is in use by another network",
+                path.display()
+            ))),
             Err(TryLockError::Error(e)) => Err(Error::file(lock_path, e)),
         }
     }
@@ -79,17 +84,26 @@ fn temporary() -> Result<PathBuf, Error> {
         .prefix(PREFIX)
         .tempdir()
         .map(tempfile::TempDir::keep)
-        .map_err(|source| Error::System { what: "making a temporary directory", source })
+        .map_err(|source| Error::System {
+            what: "making a temporary directory",
+            source,
+        })
 }
 
 /// Makes a directory (and its parents) that only this user can enter, as tor demands.
 pub(crate) fn private_directory(path: &Path) -> Result<(), Error> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| Error::file(path, e))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| Error::file(path, e))
 }
 
 /// Removes directories whose owner is gone. What cannot be read or removed is left alone.
 fn sweep() {
-    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else {
+        return;
+    };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) && abandoned(&entry) {
             let _ = fs::remove_dir_all(entry.path());

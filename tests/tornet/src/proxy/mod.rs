@@ -71,13 +71,21 @@ impl Proxies {
             .build()
             .map_err(system("making the proxies' runtime"))?;
         let wires = Arc::new(Wires::new(relays));
-        let settings = Settings { one_way, jitter, nagle };
+        let settings = Settings {
+            one_way,
+            jitter,
+            nagle,
+        };
         for relay in relays {
             let listener = runtime
                 .block_on(TcpListener::bind(relay.or_address()))
                 .map_err(system("binding a relay's advertised port"))?;
             let target = SocketAddr::from((relay.address, HIDDEN_OR_PORT));
-            let front = Front { name: relay.name.clone(), target, settings };
+            let front = Front {
+                name: relay.name.clone(),
+                target,
+                settings,
+            };
             runtime.spawn(front.serve(listener, Arc::clone(&wires)));
         }
         let handle = runtime.handle().clone();
@@ -89,7 +97,12 @@ impl Proxies {
                 let _ = runtime.block_on(stopped);
             })
             .map_err(system("starting the proxies' thread"))?;
-        Ok(Self { wires, runtime: handle, stop: Some(stop), thread: Some(thread) })
+        Ok(Self {
+            wires,
+            runtime: handle,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     pub(crate) fn connections(&self) -> Vec<Connection> {
@@ -110,7 +123,10 @@ impl Proxies {
         async move {
             // The sleep ends early only if the network is dropped meanwhile.
             let _ = over.await;
-            StallReport { connections, lasted: begun.elapsed() }
+            StallReport {
+                connections,
+                lasted: begun.elapsed(),
+            }
         }
     }
 }
@@ -141,7 +157,9 @@ impl Front {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
-            let Some(wire) = wires.open(peer, &self.name) else { continue };
+            let Some(wire) = wires.open(peer, &self.name) else {
+                continue;
+            };
             let (front, wires) = (self.clone(), Arc::clone(&wires));
             tokio::spawn(async move {
                 // A broken connection closes both of its halves: that is all there is to say.
@@ -159,10 +177,28 @@ impl Front {
         let far = socket.connect(self.target).await?;
         near.set_nodelay(true)?;
         far.set_nodelay(true)?;
-        let Settings { one_way, jitter, nagle } = self.settings;
+        let Settings {
+            one_way,
+            jitter,
+            nagle,
+        } = self.settings;
         let delay = |seed| Delay::new(one_way, jitter, seed);
-        let forward = Pump::new(&near, &far, delay(wire.id() * 2 + 1), &wire.forward, wire, nagle)?;
-        let back = Pump::new(&far, &near, delay(wire.id() * 2 + 2), &wire.back, wire, nagle)?;
+        let forward = Pump::new(
+            &near,
+            &far,
+            delay(wire.id() * 2 + 1),
+            &wire.forward,
+            wire,
+            nagle,
+        )?;
+        let back = Pump::new(
+            &far,
+            &near,
+            delay(wire.id() * 2 + 2),
+            &wire.back,
+            wire,
+            nagle,
+        )?;
         tokio::try_join!(forward.run(), back.run()).map(|_| ())
     }
 }

@@ -29,7 +29,12 @@ pub(super) struct Delay {
 
 impl Delay {
     pub(super) const fn new(one_way: Duration, jitter: Duration, seed: u64) -> Self {
-        Self { one_way, jitter, seed, last: None }
+        Self {
+            one_way,
+            jitter,
+            seed,
+            last: None,
+        }
     }
 
     /// Never earlier than what came before: TCP keeps order.
@@ -117,7 +122,10 @@ impl<'a> Pump<'a> {
         loop {
             let head = self.release()?;
             if self.ended && matches!(head, Head::Empty) {
-                return Ok(rustix::net::shutdown(self.to, rustix::net::Shutdown::Write)?);
+                return Ok(rustix::net::shutdown(
+                    self.to,
+                    rustix::net::Shutdown::Write,
+                )?);
             }
             let (from, to) = (self.from, self.to);
             let room = !self.ended && self.queued < MAX_QUEUED;
@@ -147,7 +155,11 @@ impl<'a> Pump<'a> {
                 self.acknowledge()?;
                 let due = self.delay.due(Instant::now());
                 let bytes = buffer[..count].to_vec();
-                self.queue.push_back(Chunk { due, bytes, written: 0 });
+                self.queue.push_back(Chunk {
+                    due,
+                    bytes,
+                    written: 0,
+                });
                 self.queued += count;
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {}

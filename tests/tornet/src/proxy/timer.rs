@@ -24,7 +24,10 @@ impl PreciseTimer {
     pub(super) fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        Ok(Self { fd: AsyncFd::with_interest(fd, Interest::READABLE)?, armed: None })
+        Ok(Self {
+            fd: AsyncFd::with_interest(fd, Interest::READABLE)?,
+            armed: None,
+        })
     }
 
     /// Waits until `at`. Cancelling is safe; the timer stays armed and is used again.
@@ -51,8 +54,14 @@ impl PreciseTimer {
         // Zero would disarm it.
         let after = after.max(Duration::from_nanos(1));
         let it_value = Timespec::try_from(after).map_err(io::Error::other)?;
-        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let value = Itimerspec { it_interval, it_value };
+        let it_interval = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let value = Itimerspec {
+            it_interval,
+            it_value,
+        };
         timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &value)?;
         Ok(())
     }
@@ -81,7 +90,10 @@ mod tests {
             _ = timer.until(late) => panic!("an hour has not passed"),
             () = std::future::ready(()) => {}
         }
-        timer.until(Instant::now() + Duration::from_millis(1)).await.unwrap();
+        timer
+            .until(Instant::now() + Duration::from_millis(1))
+            .await
+            .unwrap();
         assert!(Instant::now() < late);
     }
 }

@@ -44,7 +44,9 @@ impl Connection {
     /// Whether this connection joins these two relays, whichever dialled.
     #[must_use]
     pub fn joins(&self, a: &str, b: &str) -> bool {
-        let Dialler::Relay(from) = &self.from else { return false };
+        let Dialler::Relay(from) = &self.from else {
+            return false;
+        };
         (from == a && self.to == b) || (from == b && self.to == a)
     }
 }
@@ -115,8 +117,15 @@ impl State {
 
 impl Wires {
     pub(super) fn new(relays: &[Relay]) -> Self {
-        let names = relays.iter().map(|relay| (relay.address, relay.name.clone())).collect();
-        Self { epoch: Instant::now(), names, state: Mutex::default() }
+        let names = relays
+            .iter()
+            .map(|relay| (relay.address, relay.name.clone()))
+            .collect();
+        Self {
+            epoch: Instant::now(),
+            names,
+            state: Mutex::default(),
+        }
     }
 
     /// Registers a connection; `None` when there are too many.
@@ -159,7 +168,11 @@ impl Wires {
         let nanos = u64::try_from(since).unwrap_or(u64::MAX);
         let mut state = self.state();
         state.hold(a, b).fetch_max(nanos, Ordering::AcqRel);
-        state.open.values().filter(|wire| wire.show().joins(a, b)).count()
+        state
+            .open
+            .values()
+            .filter(|wire| wire.show().joins(a, b))
+            .count()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
