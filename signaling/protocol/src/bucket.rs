@@ -15,14 +15,14 @@ pub struct Rate {
 
 /// A leaky bucket; the rate is given with each use, so that the bucket is one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     empty_at: Timestamp,
 }
 
 impl Bucket {
     /// Takes one, if the rate allows.
     #[must_use]
-    pub fn take(&mut self, rate: Rate, now: Timestamp) -> bool {
+    pub(crate) fn take(&mut self, rate: Rate, now: Timestamp) -> bool {
         let depth = rate.interval * u32::from(rate.burst);
         let filled = self.empty_at.max(now) + rate.interval;
         let admitted = filled.saturating_since(now) <= depth && rate.burst > 0;
