@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::identity::{self, Relay, Role};
 use crate::process::{Processes, TorProcess};
 use crate::progress::{Progress, Stage};
+use crate::proxy::Proxies;
 use crate::range::AddressRange;
-use crate::torrc::{self, BANDWIDTH_FILE, Listen, VOTE_DELAY, VOTING_INTERVAL};
+use crate::torrc::{self, Listen, VOTE_DELAY, VOTING_INTERVAL};
 use crate::workdir::WorkDir;
 use crate::{Error, keys};
 
@@ -119,7 +120,16 @@ impl Starting {
     }
 
     /// Starts every relay and waits until each is owned.
-    pub(crate) fn start_relays(&mut self, relays: &[Relay], listen: Listen) -> Result<(), Error> {
+    pub(crate) fn start_relays(
+        &mut self,
+        relays: &[Relay],
+        proxies: Option<&Proxies>,
+    ) -> Result<(), Error> {
+        let listen = if proxies.is_some() {
+            Listen::Hidden
+        } else {
+            Listen::Advertised
+        };
         let authorities = torrc::authority_lines(relays);
         let offset = (unix_seconds() + PARKED) % VOTING_INTERVAL;
         for relay in relays {
@@ -129,14 +139,10 @@ impl Starting {
                 "torrc",
                 &torrc::relay(relay, &data, &authorities, listen, offset),
             )?;
-            if relay.role == Role::Authority {
-                write(
-                    &data,
-                    BANDWIDTH_FILE,
-                    &torrc::bandwidths(relays, unix_seconds()),
-                )?;
-            }
             let process = TorProcess::spawn(&self.config.tor, &relay.name, &data)?;
+            if let Some(proxies) = proxies {
+                proxies.add_process(process.pid(), &relay.name);
+            }
             self.processes.0.push(process);
         }
         self.until("relays open their control sockets", |this| {

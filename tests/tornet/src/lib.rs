@@ -5,12 +5,12 @@
 //!                    |  keys (cached) -> torrc -> start -> first vote -> usable|
 //!                    +---------------------------------------------------------+
 //!  client 127.0.0.1 --->  127.B.0.1:5000 [proxy: delay, stall] --> :6000  mid1
-//!  mid1 (bound to 127.B.0.1) --> 127.C.0.1:5000 [proxy] ---------> :6000  exit1 --> target
+//!  mid1 ----------------> 127.C.0.1:5000 [proxy] ----------------> :6000  exit1 --> target
 //! ```
 //!
-//! Every relay has its own loopback /16, so clients need no exception from their path rules, and
-//! dials out from its own address, so the proxy knows which two relays a connection joins. That
-//! is what [`Network::stall`] and [`Network::connections`] work with.
+//! Every relay has its own loopback /16, so clients need no exception from their path rules. The
+//! proxies find out which two relays a connection joins; that is what [`Network::stall`] and
+//! [`Network::connections`] work with.
 //!
 //! ```no_run
 //! use tacit_tornet::{Config, Link, Network};

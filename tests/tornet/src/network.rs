@@ -16,7 +16,7 @@ use crate::process::{Processes, TorProcess};
 use crate::progress::{Progress, Stage};
 use crate::proxy::{Connection, Proxies, StallReport};
 use crate::range::AddressRange;
-use crate::torrc::{self, Listen};
+use crate::torrc;
 use crate::workdir::WorkDir;
 use crate::{Error, arti};
 
@@ -97,12 +97,7 @@ impl Network {
                 nagle,
             } => Some(Proxies::start(&relays, one_way, jitter, nagle)?),
         };
-        let listen = if proxies.is_some() {
-            Listen::Hidden
-        } else {
-            Listen::Advertised
-        };
-        starting.start_relays(&relays, listen)?;
+        starting.start_relays(&relays, proxies.as_ref())?;
         starting.vote(&relays)?;
         starting.distribute(&relays)?;
         starting.client(&relays, &range)?;

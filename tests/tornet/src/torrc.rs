@@ -71,13 +71,17 @@ pub(crate) fn relay(
         ),
     };
     let role = match relay.role {
-        Role::Authority => authority(*address, data, first_vote_offset),
+        Role::Authority => authority(*address, first_vote_offset),
         Role::Middle => "ExitPolicy reject *:*\n".to_owned(),
         // Targets of tests are on loopback or private addresses.
         Role::Exit => "ExitRelay 1\nExitPolicyRejectPrivate 0\nExitPolicy accept *:*\n".to_owned(),
     };
+    // Traffic on loopback does not count as bandwidth, so that all relays weigh nothing, which Arti
+    // and C tor take as "choose evenly". Otherwise the few relays whose first descriptor happens to
+    // claim some bandwidth get nearly all paths.
     format!(
         "TestingTorNetwork 1\n\
+         CountPrivateBandwidth 0\n\
          {common}\
          Nickname {name}\n\
          ContactInfo {name}@tornet.invalid\n\
@@ -94,9 +98,7 @@ pub(crate) fn relay(
     )
 }
 
-fn authority(address: Ipv4Addr, data: &Path, offset: u64) -> String {
-    let measured = data.join(BANDWIDTH_FILE);
-    let measured = measured.display();
+fn authority(address: Ipv4Addr, offset: u64) -> String {
     // The initial interval equals the normal one: otherwise the authorities' schedules can part.
     format!(
         "AuthoritativeDirectory 1\n\
@@ -111,30 +113,12 @@ fn authority(address: Ipv4Addr, data: &Path, offset: u64) -> String {
          V3AuthVoteDelay {VOTE_DELAY}\n\
          V3AuthDistDelay {VOTE_DELAY}\n\
          V3AuthNIntervalsValid 6\n\
-         V3BandwidthsFile {measured}\n\
-         MinMeasuredBWsForAuthToIgnoreAdvertised 0\n\
          TestingDirAuthVoteHSDir *\n\
          TestingDirAuthVoteGuard *\n\
          TestingMinExitFlagThreshold 0\n\
          AuthDirListBadExits 0\n"
     )
 }
-
-/// The authorities' bandwidth measurements: nothing for every relay, which both Arti and C tor
-/// take as "choose evenly". Without them the few relays whose first descriptor happens to claim
-/// some bandwidth get nearly all paths. (Measurements of authorities are ignored by tor, so that
-/// any other number would keep them out of all paths.)
-pub(crate) fn bandwidths(relays: &[Relay], unix_seconds: u64) -> String {
-    relays
-        .iter()
-        .fold(format!("{unix_seconds}\n"), |mut text, relay| {
-            writeln!(text, "node_id=${} bw=0", relay.rsa_identity).expect("writing to a String");
-            text
-        })
-}
-
-/// The name of the file with [`bandwidths`] in an authority's directory.
-pub(crate) const BANDWIDTH_FILE: &str = "bandwidths";
 
 /// The C tor client's configuration. It runs as on the public network, without
 /// `TestingTorNetwork`, so that its onion service time periods are Arti's.

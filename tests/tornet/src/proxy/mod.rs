@@ -1,22 +1,23 @@
 //! Unprivileged link delay: one TCP proxy in front of each relay, all on one thread.
 //!
 //! ```text
-//!   mid1, bound to 127.13.0.1 --> 127.16.0.1:5000 | queue, due = arrival + delay | --> :6000 exit1
-//!                                                 <-- queue, the other way ------
+//!   mid1 --> 127.16.0.1:5000 | queue: due = arrival + delay | from 127.13.0.1 --> :6000 exit1
+//!                            <-- queue, the other way --------
 //! ```
 //!
-//! The second connection comes from the dialler's address, so the relay sees who connects, and
-//! the proxy knows both ends: that is what lets it stall one pair of relays.
+//! The proxy finds out which relay dials, and connects on from that relay's address, so the relay
+//! sees who connects. Knowing both ends is what lets it stall one pair of relays.
 //!
 //! tor and Arti leave Nagle's algorithm on, so that a small cell waits until the one before is
 //! acknowledged, and a receiver delays acknowledgements by up to 40 ms. The proxy acknowledges at
 //! once (`TCP_QUICKACK` after every read, because the kernel forgets it), so nobody waits.
 mod pump;
+mod sockets;
 mod timer;
 mod wires;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -28,6 +29,7 @@ use tokio::sync::oneshot;
 use crate::Error;
 use crate::identity::{HIDDEN_OR_PORT, Relay};
 use pump::{Delay, Pump};
+use sockets::Sockets;
 use wires::{Wire, Wires};
 
 pub use wires::{Connection, Dialler};
@@ -53,6 +55,7 @@ struct Settings {
 #[derive(Debug)]
 pub(crate) struct Proxies {
     wires: Arc<Wires>,
+    sockets: Arc<Sockets>,
     runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -71,6 +74,7 @@ impl Proxies {
             .build()
             .map_err(system("making the proxies' runtime"))?;
         let wires = Arc::new(Wires::new(relays));
+        let sockets = Arc::new(Sockets::default());
         let settings = Settings {
             one_way,
             jitter,
@@ -83,10 +87,13 @@ impl Proxies {
             let target = SocketAddr::from((relay.address, HIDDEN_OR_PORT));
             let front = Front {
                 name: relay.name.clone(),
+                address: relay.or_address().into(),
                 target,
                 settings,
+                wires: Arc::clone(&wires),
+                sockets: Arc::clone(&sockets),
             };
-            runtime.spawn(front.serve(listener, Arc::clone(&wires)));
+            runtime.spawn(front.serve(listener));
         }
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -99,10 +106,16 @@ impl Proxies {
             .map_err(system("starting the proxies' thread"))?;
         Ok(Self {
             wires,
+            sockets,
             runtime: handle,
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    /// Tells which process is which relay; right after starting it, before it can dial.
+    pub(crate) fn add_process(&self, pid: u32, relay: &str) {
+        self.sockets.add(pid, relay);
     }
 
     pub(crate) fn connections(&self) -> Vec<Connection> {
@@ -145,35 +158,43 @@ impl Drop for Proxies {
 #[derive(Clone, Debug)]
 struct Front {
     name: String,
+    address: SocketAddr,
     target: SocketAddr,
     settings: Settings,
+    wires: Arc<Wires>,
+    sockets: Arc<Sockets>,
 }
 
 impl Front {
-    async fn serve(self, listener: TcpListener, wires: Arc<Wires>) {
+    async fn serve(self, listener: TcpListener) {
         loop {
             // Accepting fails when descriptors run out; one connection is then refused.
             let Ok((stream, peer)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
-            let Some(wire) = wires.open(peer, &self.name) else {
-                continue;
-            };
-            let (front, wires) = (self.clone(), Arc::clone(&wires));
-            tokio::spawn(async move {
-                // A broken connection closes both of its halves: that is all there is to say.
-                let _ = front.carry(stream, peer.ip(), &wire).await;
-                wires.close(&wire);
-            });
+            tokio::spawn(self.clone().connection(stream, peer));
         }
     }
 
-    async fn carry(&self, near: TcpStream, dialler: IpAddr, wire: &Wire) -> io::Result<()> {
+    async fn connection(self, near: TcpStream, peer: SocketAddr) {
+        let (sockets, address) = (Arc::clone(&self.sockets), self.address);
+        let owner = tokio::task::spawn_blocking(move || sockets.owner(peer, address));
         // The dialler's handshake ended at the proxy at once; over a real link it takes this long.
-        tokio::time::sleep(self.settings.one_way * 2).await;
+        let handshake = tokio::time::sleep(self.settings.one_way * 2);
+        let (owner, ()) = tokio::join!(owner, handshake);
+        let Some(wire) = self.wires.open(owner.ok().flatten(), peer, &self.name) else {
+            return;
+        };
+        // A broken connection closes both of its halves: that is all there is to say.
+        let _ = self.carry(near, &wire).await;
+        self.wires.close(&wire);
+    }
+
+    async fn carry(&self, near: TcpStream, wire: &Wire) -> io::Result<()> {
+        let source = self.wires.address_of(wire).unwrap_or(Ipv4Addr::LOCALHOST);
         let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::new(dialler, 0))?;
+        socket.bind(SocketAddr::from((source, 0)))?;
         let far = socket.connect(self.target).await?;
         near.set_nodelay(true)?;
         far.set_nodelay(true)?;

@@ -1,6 +1,6 @@
 //! Which connections run through the proxies, between whom, and which pairs are held.
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -96,7 +96,7 @@ impl Wire {
 #[derive(Debug)]
 pub(super) struct Wires {
     epoch: Instant,
-    names: BTreeMap<Ipv4Addr, String>,
+    addresses: BTreeMap<String, Ipv4Addr>,
     state: Mutex<State>,
 }
 
@@ -117,23 +117,24 @@ impl State {
 
 impl Wires {
     pub(super) fn new(relays: &[Relay]) -> Self {
-        let names = relays
+        let addresses = relays
             .iter()
-            .map(|relay| (relay.address, relay.name.clone()))
+            .map(|relay| (relay.name.clone(), relay.address))
             .collect();
         Self {
             epoch: Instant::now(),
-            names,
+            addresses,
             state: Mutex::default(),
         }
     }
 
-    /// Registers a connection; `None` when there are too many.
-    pub(super) fn open(&self, peer: SocketAddr, to: &str) -> Option<Arc<Wire>> {
-        let name = match peer.ip() {
-            IpAddr::V4(address) => self.names.get(&address),
-            IpAddr::V6(_) => None,
-        };
+    /// Registers a connection from a relay or another peer; `None` when there are too many.
+    pub(super) fn open(
+        &self,
+        from: Option<String>,
+        peer: SocketAddr,
+        to: &str,
+    ) -> Option<Arc<Wire>> {
         let mut state = self.state();
         if state.open.len() >= MAX_CONNECTIONS {
             return None;
@@ -141,17 +142,25 @@ impl Wires {
         state.next_id += 1;
         let wire = Arc::new(Wire {
             id: state.next_id,
-            from: name.map_or(Dialler::Client(peer), |name| Dialler::Relay(name.clone())),
+            hold: from.as_ref().map(|name| state.hold(name, to)),
+            from: from.map_or(Dialler::Client(peer), Dialler::Relay),
             to: to.to_owned(),
             opened: Instant::now(),
             epoch: self.epoch,
-            hold: name.map(|name| state.hold(name, to)),
             forward: AtomicU64::new(0),
             back: AtomicU64::new(0),
             stalled: AtomicU64::new(0),
         });
         state.open.insert(wire.id, Arc::clone(&wire));
         Some(wire)
+    }
+
+    /// The address of the relay that dialled.
+    pub(super) fn address_of(&self, wire: &Wire) -> Option<Ipv4Addr> {
+        match &wire.from {
+            Dialler::Relay(name) => self.addresses.get(name).copied(),
+            Dialler::Client(_) => None,
+        }
     }
 
     pub(super) fn close(&self, wire: &Wire) {
