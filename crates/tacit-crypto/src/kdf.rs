@@ -1,6 +1,6 @@
 //! The two primitives that everything else is derived with, and every label in one place.
 
-use blake2::digest::consts::U16;
+use blake2::digest::consts::{U8, U16};
 use blake2::digest::{Digest, FixedOutput, KeyInit, Mac, Update};
 use blake2::{Blake2s256, Blake2sMac};
 use hkdf::SimpleHkdf;
@@ -59,6 +59,14 @@ pub(crate) fn mac128(key: &Key, parts: &[&[u8]]) -> [u8; 16] {
     for part in parts {
         Mac::update(&mut mac, part);
     }
+    mac.finalize_fixed().into()
+}
+
+/// Keyed BLAKE2s with an 8-byte output and no label: the packet counter's mask.
+pub(crate) fn mac64(key: &Key, data: &[u8]) -> [u8; 8] {
+    let mut mac = <Blake2sMac<U8> as KeyInit>::new_from_slice(key.expose())
+        .expect("BLAKE2s takes a 32-byte key");
+    Mac::update(&mut mac, data);
     mac.finalize_fixed().into()
 }
 

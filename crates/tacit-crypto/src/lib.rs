@@ -33,6 +33,8 @@ pub mod sas;
 pub mod session;
 pub mod slots;
 pub mod token;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 pub mod wallet;
 mod words;
 

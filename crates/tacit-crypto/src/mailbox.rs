@@ -202,6 +202,9 @@ pub struct Mailbox {
     secret: MailboxSecret,
     /// Oldest first; never empty, at most [`LIVE_GENERATIONS`].
     live: Vec<LiveGeneration>,
+    /// The newest generation's order, once computed: 2048 hashes are too many for every refill.
+    #[serde(skip)]
+    order: Option<(Generation, SlotOrder)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -228,6 +231,7 @@ impl Mailbox {
         Self {
             secret,
             live: vec![LiveGeneration::new(Generation(0))],
+            order: None,
         }
     }
 
@@ -287,7 +291,7 @@ impl Mailbox {
     /// not know of. Returns false when the generation numbers have run out (the mailbox must move).
     pub fn open_generation(&mut self) -> bool {
         let newest = self.newest().number;
-        if newest.0 + 1 >= Generation::RESERVED.0 {
+        if newest.0 + 1 == Generation::RESERVED.0 {
             return false;
         }
         self.live
@@ -304,24 +308,33 @@ impl Mailbox {
         let mut tokens = Vec::with_capacity(count);
         while tokens.len() < count {
             let generation = self.newest().number;
-            let order = self.secret.slot_order(generation);
             let key = self.secret.token_key(generation);
-            while tokens.len() < count {
-                let newest = self
-                    .live
-                    .last_mut()
-                    .expect("a mailbox has a live generation");
-                let Some(slot) = order.slot(newest.handed_out) else {
-                    break;
-                };
-                newest.handed_out += 1;
+            while let Some(slot) = self.next_slot(generation) {
                 tokens.push(key.token(&id, generation, slot));
+                if tokens.len() == count {
+                    return tokens;
+                }
             }
-            if tokens.len() < count && !self.open_generation() {
+            if !self.open_generation() {
                 break;
             }
         }
         tokens
+    }
+
+    /// Takes the next slot of the newest generation, `None` at its end.
+    fn next_slot(&mut self, generation: Generation) -> Option<u16> {
+        if self.order.as_ref().is_none_or(|(of, _)| *of != generation) {
+            self.order = Some((generation, self.secret.slot_order(generation)));
+        }
+        let newest = self
+            .live
+            .last_mut()
+            .expect("a mailbox has a live generation");
+        let (_, order) = self.order.as_ref().expect("computed above");
+        let slot = order.slot(newest.handed_out)?;
+        newest.handed_out += 1;
+        Some(slot)
     }
 
     /// Marks a slot as spent and says whether it was free before. A dead generation is not free.

@@ -11,8 +11,14 @@ use tacit_types::limits::GENERATION_SLOTS;
 /// Slots are sorted by the 32-byte keyed BLAKE2s of their number, read as big-endian; position `p`
 /// of the sorted list is the `p`-th slot handed out. With a secret key this is a uniformly random
 /// permutation up to BLAKE2s collisions; it costs 2048 hashes, once a refill at most.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SlotOrder(Vec<u16>);
+
+impl core::fmt::Debug for SlotOrder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SlotOrder[redacted]")
+    }
+}
 
 impl SlotOrder {
     /// Computes the order under `key`.

@@ -13,6 +13,8 @@
 //! inputs give equal bytes. An all-zero Diffie-Hellman result ends the handshake.
 
 mod prologue;
+#[cfg(test)]
+mod published;
 mod resolver;
 mod state;
 
@@ -107,7 +109,7 @@ impl Initiator {
         psk: Option<&Psk>,
         rng: &mut impl CryptoRngCore,
     ) -> Self {
-        let role = Role::Caller;
+        let (role, prologue) = (Role::Caller, &prologue.to_bytes());
         let state = State::new(&Setup {
             pattern,
             role,
@@ -175,7 +177,7 @@ impl Responder {
         remote: Option<&StaticPublic>,
         psk: Option<&Psk>,
     ) -> Self {
-        let role = Role::Callee;
+        let (role, prologue) = (Role::Callee, &prologue.to_bytes());
         Self(State::new(&Setup {
             pattern,
             role,

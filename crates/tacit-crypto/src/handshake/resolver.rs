@@ -99,7 +99,7 @@ impl Dh for X25519 {
 }
 
 #[derive(Default)]
-struct ChaChaPoly(Zeroizing<[u8; 32]>);
+pub(super) struct ChaChaPoly(Zeroizing<[u8; 32]>);
 
 impl ChaChaPoly {
     /// Noise's nonce for ChaChaPoly: four zero bytes, then the counter, little-endian.

@@ -8,7 +8,7 @@ use tacit_types::Role;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::resolver::{EphemeralSource, Resolver};
-use super::{HandshakeError, MAX_MESSAGE_BYTES, Prologue};
+use super::{HandshakeError, MAX_MESSAGE_BYTES};
 use crate::keys::{StaticKeypair, StaticPublic};
 use crate::session::SessionKeys;
 use crate::token::Psk;
@@ -43,7 +43,7 @@ impl Pattern {
 pub(super) struct Setup<'a> {
     pub(super) pattern: Pattern,
     pub(super) role: Role,
-    pub(super) prologue: &'a Prologue,
+    pub(super) prologue: &'a [u8],
     pub(super) local: &'a StaticKeypair,
     pub(super) remote: Option<&'a StaticPublic>,
     pub(super) psk: Option<&'a Psk>,
@@ -60,12 +60,11 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(setup: &Setup<'_>) -> Self {
         let ephemeral = EphemeralSource::default();
-        let prologue = setup.prologue.to_bytes();
         let mut noise = Box::new(build(
             setup.pattern,
             setup.role,
             &ephemeral,
-            &prologue,
+            setup.prologue,
             setup.local.secret().expose(),
             setup.remote.map(|key| key.0),
         ));
@@ -124,11 +123,15 @@ impl State {
             .get_handshake_hash()
             .try_into()
             .expect("a BLAKE2s handshake hash is 32 bytes");
-        let (mut k1, mut k2) = self.noise.dangerously_get_raw_split();
+        let (mut k1, mut k2) = self.raw_split();
         let keys = SessionKeys::derive(self.role, hash, &k1, &k2);
         k1.zeroize();
         k2.zeroize();
         keys
+    }
+
+    pub(super) fn raw_split(&mut self) -> ([u8; 32], [u8; 32]) {
+        self.noise.dangerously_get_raw_split()
     }
 }
 

@@ -57,7 +57,8 @@ impl IssuerWallet {
         }
     }
 
-    /// Takes note of the last batch that the contact holds, from an authentic message.
+    /// Takes note of the last batch that the contact holds, from an authentic message. A RESYNC's
+    /// third message is that, too: it makes the new start take effect.
     pub fn acknowledge(&mut self, mailbox: &mut Mailbox, peer_last_batch: BatchNumber) {
         if self
             .resync
@@ -73,6 +74,22 @@ impl IssuerWallet {
         {
             self.commit_pending();
         }
+    }
+
+    /// A batch for message 1, where the contact's state is not known: only when the contact may be
+    /// short of tokens, so that ringing somebody who is away does not use up slots. What is still
+    /// missing follows by [`Self::refill`] once the contact has stated its last batch.
+    pub fn offer(&mut self, mailbox: &mut Mailbox, max_tokens: usize) -> Option<Refill> {
+        if self.outstanding() >= max_tokens {
+            return None;
+        }
+        self.refill(mailbox, self.acknowledged, max_tokens, max_tokens)
+    }
+
+    /// The last batch that the contact is known to have.
+    #[must_use]
+    pub const fn acknowledged(&self) -> BatchNumber {
+        self.acknowledged
     }
 
     /// A batch that brings the contact's wallet up to `target` tokens, with at most `max_tokens`
@@ -140,8 +157,7 @@ impl IssuerWallet {
         Some(refill)
     }
 
-    /// The RESYNC's third message (or its acknowledgement) arrived: the new start takes effect.
-    pub fn commit_resync(&mut self, mailbox: &mut Mailbox) {
+    fn commit_resync(&mut self, mailbox: &mut Mailbox) {
         let Some(restart) = self.resync.take() else {
             return;
         };
