@@ -10,6 +10,7 @@ use arti_client::DataStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tor_linkspec::HasRelayIds as _;
+use tor_proto::ClientTunnel;
 use tor_proto::client::stream::ClientStreamCtrl as _;
 
 /// A stream to or from the far end. Written bytes wait until a Tor cell is full or until `flush`.
@@ -45,6 +46,20 @@ impl TorStream {
         }
     }
 
+    /// Whether two streams share a circuit; `None` where that cannot be known, as with a system tor.
+    #[must_use]
+    pub fn shares_circuit_with(&self, other: &Self) -> Option<bool> {
+        let id = |stream: &Self| Some(stream.tunnel()?.unique_id());
+        Some(id(self)? == id(other)?)
+    }
+
+    fn tunnel(&self) -> Option<Arc<ClientTunnel>> {
+        match &self.inner {
+            Inner::Arti(stream) => stream.client_stream_ctrl()?.tunnel(),
+            Inner::System(_) => None,
+        }
+    }
+
     /// The relays of our half of the stream's circuit, guard first. `None` with a system tor, or when
     /// the circuit is gone.
     ///
@@ -52,11 +67,7 @@ impl TorStream {
     /// networks, which choose by it what to disturb.
     #[must_use]
     pub fn dangerous_circuit_hops(&self) -> Option<Vec<RelayIdentity>> {
-        let Inner::Arti(stream) = &self.inner else {
-            return None;
-        };
-        let tunnel = stream.client_stream_ctrl()?.tunnel()?;
-        let path = tunnel.all_paths().into_iter().next()?;
+        let path = self.tunnel()?.all_paths().into_iter().next()?;
         // The last, virtual hop of an onion circuit is no relay.
         let hops = path.iter().filter_map(|hop| {
             let relay = hop.as_chan_target()?;
