@@ -18,7 +18,7 @@ use crate::proxy::Proxies;
 use crate::range::AddressRange;
 use crate::torrc::{self, Listen, VOTE_DELAY, VOTING_INTERVAL};
 use crate::workdir::WorkDir;
-use crate::{Error, keys};
+use crate::{Error, history, keys};
 
 const POLL: Duration = Duration::from_millis(50);
 /// The name of the C tor client's directory.
@@ -139,6 +139,7 @@ impl Starting {
                 "torrc",
                 &torrc::relay(relay, &data, &authorities, listen, offset),
             )?;
+            write(&data, "state", &history::state_file(unix_seconds()))?;
             let process = TorProcess::spawn(&self.config.tor, &relay.name, &data)?;
             if let Some(proxies) = proxies {
                 proxies.add_process(process.pid(), &relay.name);

@@ -32,6 +32,7 @@ mod bringup;
 mod config;
 mod control;
 mod error;
+mod history;
 mod identity;
 mod keys;
 mod network;

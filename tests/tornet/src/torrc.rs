@@ -76,9 +76,7 @@ pub(crate) fn relay(
         // Targets of tests are on loopback or private addresses.
         Role::Exit => "ExitRelay 1\nExitPolicyRejectPrivate 0\nExitPolicy accept *:*\n".to_owned(),
     };
-    // Traffic on loopback does not count as bandwidth, so that all relays weigh nothing, which Arti
-    // and C tor take as "choose evenly". Otherwise the few relays whose first descriptor happens to
-    // claim some bandwidth get nearly all paths.
+    // Traffic on loopback does not count as bandwidth, so that relays go on claiming the same.
     format!(
         "TestingTorNetwork 1\n\
          CountPrivateBandwidth 0\n\
