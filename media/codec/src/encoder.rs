@@ -1,11 +1,17 @@
 //! The encoder: constant size, no DTX, deterministic.
 
 use crate::{BIT_RATE, CodecError, FramePayload, FrameSamples};
-use opus::{Application, Bitrate, Channels, Signal};
+use opus::{Application, Bandwidth, Bitrate, Channels, Signal};
 use tacit_types::limits::{OPUS_FRAME_BYTES, SAMPLE_RATE};
 
-/// libopus's complexity scale is 0 to 10.
-const COMPLEXITY: i32 = 9;
+/// libopus's scale is 0 to 10. Measured on recorded speech: 8, 9 and 10 give the same bytes, 7 loses
+/// up to 0.06 PESQ-WB. 0.23 ms a frame.
+const COMPLEXITY: i32 = 8;
+
+/// 12 kHz of audio. Measured at 24 kb/s, PESQ-WB of two texts, time a frame: full band 4.24 and
+/// 4.20, 0.23 ms; super-wideband 4.21 and 4.27, 0.23 ms; wideband 4.42 and 4.41, 0.35 ms. PESQ hears
+/// nothing above 8 kHz, people do.
+const BANDWIDTH: Bandwidth = Bandwidth::Superwideband;
 
 /// Encodes 20 ms frames of mono speech to 60 bytes each.
 pub struct Encoder {
@@ -26,6 +32,7 @@ impl Encoder {
         inner.set_inband_fec(false)?;
         inner.set_packet_loss_perc(0)?;
         inner.set_signal(Signal::Voice)?;
+        inner.set_max_bandwidth(BANDWIDTH)?;
         inner.set_complexity(COMPLEXITY)?;
         Ok(Self { inner })
     }
