@@ -38,12 +38,12 @@ fn power(samples: &[f32]) -> f32 {
 }
 
 fn encode_all(frames: &[FrameSamples]) -> Vec<FramePayload> {
-    let mut encoder = Encoder::new().unwrap();
+    let mut encoder = Encoder::new().expect("libopus starts");
     frames
         .iter()
         .map(|frame| {
             let mut payload = [0; 60];
-            encoder.encode(frame, &mut payload).unwrap();
+            encoder.encode(frame, &mut payload).expect("any sound encodes");
             payload
         })
         .collect()
