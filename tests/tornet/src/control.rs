@@ -20,9 +20,14 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Connects and takes ownership; `None` while the socket does not exist yet.
+    /// Connects and takes ownership; `None` while tor has not made its socket or cookie yet.
     pub(crate) fn connect(relay: &str, data: &Path, cookie: bool) -> Result<Option<Self>, Error> {
-        let Ok(stream) = UnixStream::connect(data.join("control")) else {
+        let proof = if cookie {
+            cookie_hex(data)
+        } else {
+            Some(String::new())
+        };
+        let (Some(proof), Ok(stream)) = (proof, UnixStream::connect(data.join("control"))) else {
             return Ok(None);
         };
         stream
@@ -34,11 +39,6 @@ impl Control {
         let mut control = Self {
             relay: relay.to_owned(),
             stream: BufReader::new(stream),
-        };
-        let proof = if cookie {
-            cookie_hex(data)?
-        } else {
-            String::new()
         };
         control.command(format!("AUTHENTICATE {proof}").trim_end())?;
         control.command("TAKEOWNERSHIP")?;
@@ -96,8 +96,7 @@ impl Control {
     }
 }
 
-fn cookie_hex(data: &Path) -> Result<String, Error> {
-    let path = data.join("control_auth_cookie");
-    let cookie = std::fs::read(&path).map_err(|e| Error::file(path, e))?;
-    Ok(cookie.iter().map(|byte| format!("{byte:02x}")).collect())
+fn cookie_hex(data: &Path) -> Option<String> {
+    let cookie = std::fs::read(data.join("control_auth_cookie")).ok()?;
+    Some(cookie.iter().map(|byte| format!("{byte:02x}")).collect())
 }

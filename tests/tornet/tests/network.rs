@@ -1,0 +1,375 @@
+//! A real network: usable, delayed as asked, stalled as asked, and gone afterwards.
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tacit_tornet::{Config, Dialler, Error, Link, Network, Role, SystemTor};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{interval, timeout};
+
+const ONE_WAY: Duration = Duration::from_millis(15);
+const PACKET: usize = 160;
+const PACKET_TIME: Duration = Duration::from_millis(20);
+/// Client to guard, guard to middle, middle to exit.
+const LINKS: u32 = 3;
+
+/// Starts a network; `None`, said aloud, where this machine has no tor.
+async fn network(config: Config) -> Option<Network> {
+    match Network::start(config, |progress| eprintln!("{progress}")).await {
+        Ok(network) => Some(network),
+        Err(error) if error.is_missing_program() => {
+            println!("SKIPPED: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn echo_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            tokio::spawn(async move {
+                let (mut read, mut write) = stream.split();
+                tokio::io::copy(&mut read, &mut write).await
+            });
+        }
+    });
+    address
+}
+
+/// SOCKS5 with a user name of its own, which C tor takes as an own circuit.
+async fn socks_connect(socks: SocketAddr, user: &str, target: SocketAddr) -> TcpStream {
+    let SocketAddr::V4(target) = target else {
+        panic!("IPv4 only")
+    };
+    let mut stream = TcpStream::connect(socks).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(&[5, 1, 2]).await.unwrap();
+    let mut answer = [0; 2];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, [5, 2]);
+    let length = u8::try_from(user.len()).unwrap();
+    let login = [&[1, length], user.as_bytes(), &[1, b'x']].concat();
+    stream.write_all(&login).await.unwrap();
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, [1, 0]);
+    let port = target.port().to_be_bytes();
+    let request = [&[5, 1, 0, 1][..], &target.ip().octets(), &port].concat();
+    stream.write_all(&request).await.unwrap();
+    let mut reply = [0; 10];
+    stream.read_exact(&mut reply).await.unwrap();
+    assert_eq!(reply[1], 0, "the exit connects to the target");
+    stream
+}
+
+/// Sends `count` packets, one each 20 ms, and returns when each echo came and its round trip.
+/// Asserts order and that none is missing.
+async fn echoes(stream: &mut TcpStream, count: u64) -> Vec<(Instant, Duration)> {
+    let epoch = Instant::now();
+    let (mut read, mut write) = stream.split();
+    let send = async {
+        let mut clock = interval(PACKET_TIME);
+        for number in 0..count {
+            clock.tick().await;
+            let mut packet = [0; PACKET];
+            packet[..8].copy_from_slice(&number.to_be_bytes());
+            let sent = u64::try_from(epoch.elapsed().as_nanos()).unwrap();
+            packet[8..16].copy_from_slice(&sent.to_be_bytes());
+            write.write_all(&packet).await.unwrap();
+        }
+    };
+    let receive = async {
+        let mut all = Vec::new();
+        for number in 0..count {
+            let mut packet = [0; PACKET];
+            read.read_exact(&mut packet).await.unwrap();
+            let at = Instant::now();
+            assert_eq!(packet[..8], number.to_be_bytes(), "in order");
+            let sent = u64::from_be_bytes(packet[8..16].try_into().unwrap());
+            all.push((at, at - (epoch + Duration::from_nanos(sent))));
+        }
+        all
+    };
+    timeout(Duration::from_secs(60), async {
+        tokio::join!(send, receive).1
+    })
+    .await
+    .unwrap()
+}
+
+fn percentile(echoes: &[(Instant, Duration)], percent: usize) -> Duration {
+    let mut all: Vec<Duration> = echoes.iter().map(|(_, rtt)| *rtt).collect();
+    all.sort();
+    all[(all.len() * percent / 100).min(all.len() - 1)]
+}
+
+/// The relays that carry the stream, in order, by whose bytes grow: guard, middle, exit.
+async fn path_of(network: &Network, stream: &mut TcpStream) -> Vec<String> {
+    let bytes = |network: &Network| -> BTreeMap<u64, u64> {
+        network
+            .connections()
+            .iter()
+            .map(|c| (c.id, c.forward_bytes))
+            .collect()
+    };
+    let before = bytes(network);
+    let sent = 50;
+    echoes(stream, sent).await;
+    let connections = network.connections();
+    // Each packet is one cell of 514 bytes on each of the three links, going out.
+    let busy: Vec<_> = connections
+        .iter()
+        .filter(|c| {
+            let grown = c.forward_bytes.max(c.back_bytes) - before.get(&c.id).copied().unwrap_or(0);
+            grown >= sent * 514
+        })
+        .collect();
+    let first = busy
+        .iter()
+        .find(|c| matches!(c.from, Dialler::Client(_)))
+        .expect("one connection is the client's");
+    let mut path = vec![first.to.clone()];
+    while path.len() < 3 {
+        let last = path.last().unwrap().clone();
+        let next = busy.iter().find_map(|c| match &c.from {
+            Dialler::Relay(from) if *from == last && !path.contains(&c.to) => Some(c.to.clone()),
+            Dialler::Relay(from) if c.to == last && !path.contains(from) => Some(from.clone()),
+            _ => None,
+        });
+        path.push(next.expect("the next relay"));
+    }
+    path
+}
+
+fn alive(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[tokio::test]
+async fn streams_are_delayed_and_stalled_as_asked_and_nothing_is_left() {
+    let config = Config {
+        link: Link::delayed_ms(15, 1),
+        system_tor: SystemTor::Keep,
+        ..Config::default()
+    };
+    let Some(network) = network(config).await else {
+        return;
+    };
+    check_identities(&network);
+
+    let socks = network.socks_address().expect("it was kept");
+    let target = echo_server().await;
+    let mut stream = socks_connect(socks, "first", target).await;
+    let measured = echoes(&mut stream, 150).await;
+    let (p50, p95) = (percentile(&measured, 50), percentile(&measured, 95));
+    let expected = ONE_WAY * 2 * LINKS;
+    println!("exit round trip: p50 {p50:?}, p95 {p95:?}; links alone {expected:?}");
+    assert!(p50 >= expected, "the delay of every link is in it");
+    assert!(p50 < expected * 2, "and little else");
+
+    let path = path_of(&network, &mut stream).await;
+    println!("path {path:?}");
+    assert_eq!(network.relay(&path[2]).unwrap().role, Role::Exit);
+    check_stall(&network, &mut stream, &path).await;
+
+    let pids = network.pids();
+    let directory = network.directory().to_owned();
+    assert_eq!(pids.len(), 9);
+    assert!(pids.iter().all(|(_, pid)| alive(*pid)));
+    network.kill_relay("mid1").unwrap();
+    drop(network);
+    assert!(
+        pids.iter().all(|(_, pid)| !alive(*pid)),
+        "every process is gone"
+    );
+    assert!(!directory.exists());
+}
+
+/// What acknowledging at once is worth: `cargo test -p tacit-tornet -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "a measurement, not a check"]
+async fn what_nagle_costs() {
+    for nagle in [false, true] {
+        let jitter = Duration::from_millis(1);
+        let config = Config {
+            link: Link::Proxied {
+                one_way: ONE_WAY,
+                jitter,
+                nagle,
+            },
+            system_tor: SystemTor::Keep,
+            ..Config::default()
+        };
+        let Some(network) = network(config).await else {
+            return;
+        };
+        let target = echo_server().await;
+        let socks = network.socks_address().expect("it was kept");
+        for user in ["first", "second", "third"] {
+            let mut stream = socks_connect(socks, user, target).await;
+            let rtt = echoes(&mut stream, 500).await;
+            let [p50, p95, p99] = [50, 95, 99].map(|percent| percentile(&rtt, percent));
+            println!("nagle {nagle}: p50 {p50:?} p95 {p95:?} p99 {p99:?}");
+        }
+    }
+}
+
+fn check_identities(network: &Network) {
+    let toml = network.arti_config_toml();
+    assert_eq!(
+        std::fs::read_to_string(network.arti_config_path()).unwrap(),
+        toml
+    );
+    for relay in network.relays() {
+        assert!(toml.contains(&relay.rsa_identity) && toml.contains(&relay.ed_identity));
+        assert_eq!(
+            network.relay_by_ed_identity(&relay.ed_identity),
+            Some(relay)
+        );
+        assert_eq!(
+            network.relay(&format!("${}", relay.rsa_identity)),
+            Some(relay)
+        );
+        assert_eq!(
+            (relay.rsa_identity.len(), relay.ed_identity.len()),
+            (40, 43)
+        );
+    }
+    assert!(matches!(
+        network.kill_relay("nobody"),
+        Err(Error::UnknownRelay(_))
+    ));
+}
+
+/// Stalls guard and middle for a second in the middle of three seconds of packets.
+async fn check_stall(network: &Network, stream: &mut TcpStream, path: &[String]) {
+    let time = Duration::from_secs(1);
+    let stalled = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let begun = Instant::now();
+        // Another pair's stall, at the same time, changes nothing.
+        let other = network.stall("exit1", "exit2", time);
+        let this = network.stall(&path[0], &path[1], time);
+        let (report, _) = tokio::join!(this, other);
+        (begun, report.unwrap())
+    };
+    let (arrived, (begun, report)) = tokio::join!(echoes(stream, 150), stalled);
+    assert!(report.connections >= 1 && report.lasted >= time);
+    // What had passed the stalled link when it began still arrives.
+    let quiet_from = begun + ONE_WAY * 2 * LINKS + Duration::from_millis(50);
+    let during = |at: &Instant| *at > quiet_from && *at < begun + time;
+    assert_eq!(
+        arrived.iter().filter(|(at, _)| during(at)).count(),
+        0,
+        "all was held"
+    );
+    let longest = arrived
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .max()
+        .unwrap();
+    println!("longest gap {longest:?} for a stall of {time:?}");
+    assert!(longest >= time - ONE_WAY * 2);
+    let held: u64 = network
+        .connections()
+        .iter()
+        .filter(|c| c.joins(&path[0], &path[1]))
+        .map(|c| c.stalled_bytes)
+        .sum();
+    assert!(
+        held >= 514 * 20,
+        "about {} packets were held, {held} bytes",
+        50
+    );
+}
+
+#[tokio::test]
+async fn a_cancelled_start_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config {
+        directory: Some(directory.path().to_owned()),
+        ..Config::default()
+    };
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let start = Network::start(config, move |progress| drop(tell.send(progress.stage)));
+    tokio::select! {
+        result = start => match result {
+            Err(error) if error.is_missing_program() => return println!("SKIPPED: {error}"),
+            other => panic!("it should have been cancelled: {other:?}"),
+        },
+        () = async {
+            while !matches!(told.recv().await, Some(tacit_tornet::Stage::Started { .. })) {}
+        } => {}
+    }
+    // The starting thread stops what it started, and only then lets go of the channel.
+    timeout(Duration::from_secs(10), async {
+        while told.recv().await.is_some() {}
+    })
+    .await
+    .expect("the start ends");
+    let mut gone = interval(Duration::from_millis(20));
+    timeout(Duration::from_secs(10), async {
+        while running_in(directory.path()) {
+            gone.tick().await;
+        }
+    })
+    .await
+    .expect("every process ends");
+}
+
+/// Whether any process was started with a configuration in this directory.
+fn running_in(directory: &Path) -> bool {
+    let needle = directory.to_str().unwrap().as_bytes();
+    std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        std::fs::read(entry.path().join("cmdline")).is_ok_and(|command| {
+            command.starts_with(b"tor\0") && command.windows(needle.len()).any(|w| w == needle)
+        })
+    })
+}
+
+#[tokio::test]
+async fn without_tor_the_error_names_the_package() {
+    let config = Config {
+        tor: "/nonexistent/tor".into(),
+        ..Config::default()
+    };
+    let error = Network::start(config, drop).await.unwrap_err();
+    assert!(error.is_missing_program());
+    assert!(error.to_string().contains("package `tor`"), "{error}");
+}
+
+#[tokio::test]
+async fn impossible_configurations_are_refused() {
+    for config in [
+        Config {
+            exits: 0,
+            ..Config::default()
+        },
+        Config {
+            middles: 200,
+            ..Config::default()
+        },
+        Config {
+            authorities: 1,
+            ..Config::default()
+        },
+        Config {
+            range: Some(12),
+            ..Config::default()
+        },
+        Config {
+            link: Link::delayed_ms(60_000, 0),
+            ..Config::default()
+        },
+    ] {
+        match Network::start(config, drop).await {
+            Err(Error::Config(_) | Error::Missing { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
