@@ -341,7 +341,7 @@ fn steps() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
     #[test]
     fn never_twice_and_always_recovers(steps in proptest::collection::vec(steps(), 0..120)) {
         let mut world = World::new();

@@ -1,0 +1,10 @@
+//! One module a topic.
+
+pub mod derivations;
+pub mod handshake;
+pub mod invite;
+pub mod mailbox;
+pub mod packet;
+pub mod pipe;
+pub mod sas;
+pub mod wallet;
