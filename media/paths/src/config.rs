@@ -31,7 +31,7 @@ impl Config {
             overdue: Duration::from_millis(60),
             fresh_interval: Duration::from_millis(160),
             suspect_interval: Duration::from_secs(1),
-            blind_after: Duration::from_millis(1500),
+            blind_after: Duration::from_millis(200),
             reserve: 3,
         }
     }

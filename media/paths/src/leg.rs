@@ -6,7 +6,6 @@ use tacit_types::{LegIndex, Timestamp};
 
 use crate::delay::Delay;
 use crate::limits::LEGS;
-use crate::sent::Sent;
 
 /// Whose leg it is. Onion legs belong to both and are listed as local ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +52,10 @@ pub(crate) struct Leg {
     pub(crate) delay: Delay,
     /// Order of the latest-sent packet that was acknowledged.
     pub(crate) acknowledged_through: u64,
-    /// First packet sent after that.
-    pub(crate) pending: Option<Sent>,
+    /// Order of the packet sent last.
+    pub(crate) sent_through: u64,
+    /// Order of the newest packet of the call when it became suspect.
+    pub(crate) suspected_after: u64,
     pub(crate) last_sent: Option<Timestamp>,
     /// For rotation: when it was last chosen; seeded so that legs start in random order.
     pub(crate) turn: u64,
@@ -71,7 +72,8 @@ impl Leg {
             fate: None,
             delay: Delay::unknown(),
             acknowledged_through: 0,
-            pending: None,
+            sent_through: 0,
+            suspected_after: 0,
             last_sent: None,
             turn,
             suspect: false,
@@ -121,6 +123,25 @@ impl Legs {
 
     pub(crate) fn get_mut(&mut self, index: LegIndex) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| leg.index == index)
+    }
+
+    /// Position of the leg, if a packet of this order on it that has not arrived speaks against it:
+    /// nothing sent later has arrived.
+    pub(crate) fn accused(&self, index: LegIndex, order: u64) -> Option<usize> {
+        let at = self.legs.iter().position(|leg| leg.index == index)?;
+        (order > self.legs[at].acknowledged_through).then_some(at)
+    }
+
+    /// Makes exactly the legs of these positions suspect.
+    pub(crate) fn suspect(&mut self, positions: u16, order: u64) {
+        for (at, leg) in self.legs.iter_mut().enumerate() {
+            let suspect = positions & (1 << at) != 0;
+            if suspect && !leg.suspect {
+                leg.suspected += 1;
+                leg.suspected_after = order;
+            }
+            leg.suspect = suspect;
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[Leg] {

@@ -27,6 +27,7 @@
 //! **Not in this crate:** sockets, clocks, sealing, opening and closing legs.
 #![forbid(unsafe_code)]
 
+mod blame;
 mod config;
 mod delay;
 mod leg;

@@ -5,6 +5,7 @@ use core::time::Duration;
 use tacit_packet::{ArrivalReport, MediaTime};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
+use crate::blame::Accusations;
 use crate::config::Config;
 use crate::delay;
 use crate::leg::{Fate, Leg, LegStatus, Legs, Side};
@@ -180,10 +181,13 @@ impl Scheduler {
         };
         if let Some((side, at, probe)) = self.probe(slot, want, healthy, now) {
             reason = probe;
-            match side {
-                Side::Local => up = at,
-                Side::Peer => down = at,
-            }
+            // The other half is the best one: it is used so often that it is not blamed for long.
+            let best = |legs, ranking: &Ranking| ranking.pick(legs, Want::Best, 0, [None; 2]);
+            (up, down) = match side {
+                Side::Local if turn => (at, best(&self.peer, &peer)?),
+                Side::Local => (at, at),
+                Side::Peer => (best(&self.local, &local)?, at),
+            };
         }
         Some(self.take(slot, up, down, reason))
     }
@@ -231,13 +235,17 @@ impl Scheduler {
         }
         let due = |legs: &Legs, suspect: bool| {
             let legs = legs.as_slice().iter().enumerate();
-            let due = legs.filter(|(_, leg)| {
-                leg.suspect == suspect
-                    && if suspect {
-                        leg.rested(self.config.suspect_interval, now)
-                    } else {
-                        leg.is_fresh() && leg.rested(self.config.fresh_interval, now)
-                    }
+            let due = legs.filter(|(_, leg)| match suspect {
+                // At once when it may be innocent: nothing was sent since.
+                true => {
+                    leg.suspect
+                        && (leg.sent_through <= leg.suspected_after
+                            && self.config.kind == LegKind::Turn
+                            || leg.rested(self.config.suspect_interval, now))
+                }
+                false => {
+                    !leg.suspect && leg.is_fresh() && leg.rested(self.config.fresh_interval, now)
+                }
             });
             due.min_by_key(|(_, leg)| leg.turn).map(|(at, _)| at)
         };
@@ -285,7 +293,7 @@ impl Scheduler {
         for leg in halves.into_iter().flatten() {
             leg.sent += 1;
             leg.last_sent = Some(now);
-            leg.pending.get_or_insert(sent);
+            leg.sent_through = sent.order;
         }
     }
 
@@ -346,12 +354,11 @@ impl Scheduler {
             [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, now),
             _ => {}
         }
-        let log = &self.sent;
-        if let Some(leg) = up {
-            confirm(leg, sent, log, |path| path.sender == sent.path.sender);
-        }
-        if let Some(leg) = down {
-            confirm(leg, sent, log, |path| path.receiver == sent.path.receiver);
+        // Streams keep their order, so all that was sent on these legs before has arrived too, or
+        // is held up on its other half.
+        for leg in [up, down].into_iter().flatten() {
+            leg.acknowledged += 1;
+            leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
         }
     }
 
@@ -383,28 +390,29 @@ impl Scheduler {
     fn update_suspects(&mut self) {
         let Some(origin) = self.origin else { return };
         let limit = i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX);
-        for side in [Side::Local, Side::Peer] {
-            let legs = self.side(side);
-            let mut suspects = [false; crate::limits::LEGS];
-            for (suspect, leg) in suspects.iter_mut().zip(legs.as_slice()) {
-                *suspect = self.overdue(leg, origin) > limit;
+        let mut accusations = Accusations::default();
+        for sent in self.sent.pending() {
+            if self.overdue(sent, origin) <= limit {
+                continue;
             }
-            let legs = match side {
-                Side::Local => &mut self.local,
-                Side::Peer => &mut self.peer,
-            };
-            for (suspect, leg) in suspects.into_iter().zip(legs.iter_mut()) {
-                leg.suspected += u64::from(suspect && !leg.suspect);
-                leg.suspect = suspect;
+            let local = self.local.accused(sent.path.sender, sent.order);
+            let peer = self.peer.accused(sent.path.receiver, sent.order);
+            match (local, peer) {
+                (Some(local), Some(peer)) => accusations.either(local, peer),
+                (Some(local), None) => accusations.local(local),
+                (None, Some(peer)) => accusations.peer(peer),
+                // Dropped before the socket, or its reports were.
+                (None, None) => {}
             }
         }
+        let order = self.sent.newest();
+        let [local, peer] = accusations.blame();
+        self.local.suspect(local, order);
+        self.peer.suspect(peer, order);
     }
 
-    /// How late the leg's oldest unacknowledged packet is, microseconds.
-    fn overdue(&self, leg: &Leg, origin: Origin) -> i64 {
-        let Some(pending) = leg.pending else {
-            return i64::MIN;
-        };
+    /// How late a packet is by what the peer has told, microseconds.
+    fn overdue(&self, sent: &Sent, origin: Origin) -> i64 {
         let half = |legs: &Legs, index| match legs.get(index) {
             Some(leg) if !leg.is_fresh() => leg.delay.mean(),
             // Never measured, or gone: as slow as the slowest, and then some.
@@ -414,12 +422,11 @@ impl Scheduler {
                 slowest.map_or(0.0, |slowest| slowest + 150_000.0)
             }
         };
-        let expected =
-            half(&self.local, pending.path.sender) + half(&self.peer, pending.path.receiver);
+        let expected = half(&self.local, sent.path.sender) + half(&self.peer, sent.path.receiver);
         #[expect(clippy::cast_possible_truncation, reason = "saturates")]
         let expected = expected as i64;
         self.horizon
-            .saturating_sub(origin.local_micros(pending.at))
+            .saturating_sub(origin.local_micros(sent.at))
             .saturating_sub(expected)
     }
 
@@ -442,7 +449,15 @@ impl Scheduler {
 
     fn status(&self, side: Side, leg: &Leg, fastest: Option<f64>) -> LegStatus {
         let micros = |value: f64| Duration::from_secs_f64((value / 1e6).clamp(0.0, 1e6));
-        let overdue = self.origin.map_or(0, |origin| self.overdue(leg, origin));
+        let overdue = self.origin.and_then(|origin| {
+            let on_leg = |sent: &&Sent| match side {
+                Side::Local => sent.path.sender == leg.index,
+                Side::Peer => sent.path.receiver == leg.index,
+            };
+            let later = |sent: &&Sent| sent.order > leg.acknowledged_through;
+            let oldest = self.sent.pending().filter(on_leg).find(later)?;
+            Some(self.overdue(oldest, origin))
+        });
         LegStatus {
             side,
             index: leg.index,
@@ -453,7 +468,7 @@ impl Scheduler {
             suspect: leg.suspect,
             sent: leg.sent,
             acknowledged: leg.acknowledged,
-            overdue: Duration::from_micros(overdue.max(0).unsigned_abs()),
+            overdue: Duration::from_micros(overdue.unwrap_or(0).max(0).unsigned_abs()),
             suspected: leg.suspected,
         }
     }
@@ -478,18 +493,6 @@ impl Origin {
 
     const fn peer_micros(self, at: MediaTime) -> i64 {
         at.signed_micros_since(self.peer)
-    }
-}
-
-/// Streams keep their order, so all that was sent on this leg before `sent` has arrived too.
-fn confirm(leg: &mut Leg, sent: Sent, log: &SentLog, on_leg: impl Fn(Path) -> bool) {
-    leg.acknowledged += 1;
-    leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
-    if leg
-        .pending
-        .is_some_and(|pending| pending.order <= leg.acknowledged_through)
-    {
-        leg.pending = log.pending_after(leg.acknowledged_through, on_leg);
     }
 }
 

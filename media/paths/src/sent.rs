@@ -52,15 +52,19 @@ impl SentLog {
         (low == u32::from(slot_low) && sent.path == path).then_some(sent)
     }
 
-    /// The first unacknowledged packet sent after `order` for which `on_leg` holds.
-    pub(crate) fn pending_after(&self, order: u64, on_leg: impl Fn(Path) -> bool) -> Option<Sent> {
-        let first = (order + 1).max(self.next.saturating_sub(SENT_WINDOW as u64));
-        (first..self.next).find_map(|order| {
+    /// What is not acknowledged, oldest first.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = &Sent> {
+        let first = self.next.saturating_sub(SENT_WINDOW as u64).max(1);
+        (first..self.next).filter_map(|order| {
             let slot = self.by_order[place(order)]?;
-            let sent = self.by_slot[place(u64::from(slot.0))]?;
-            let live = sent.order == order && !sent.acknowledged && on_leg(sent.path);
-            live.then_some(sent)
+            let sent = self.by_slot[place(u64::from(slot.0))].as_ref()?;
+            (sent.order == order && !sent.acknowledged).then_some(sent)
         })
+    }
+
+    /// Order of the newest packet; 0 before the first.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.next - 1
     }
 }
 

@@ -12,11 +12,17 @@ pub struct Config {
     pub floor: Duration,
     /// Added to the transit that the target must cover.
     pub margin: Duration,
+    /// How far above the 99th percentile of the last 20 s the delay may be.
+    pub headroom: Duration,
     /// Surplus over the target below which nothing is skipped.
     pub slack: Duration,
     /// Longest run of concealment for which the playout stays where it is when dry.
     pub hold: Duration,
-    /// Time between two skips of frames that are not quiet.
+    /// The margin of the first 5 s, while little is known.
+    pub early_margin: Duration,
+    /// Surplus for this long is not waited out for a quiet frame any longer.
+    pub patience: Duration,
+    /// Time between two skips of frames that are there.
     pub skip_interval: Duration,
 }
 
@@ -26,9 +32,12 @@ impl Default for Config {
             start: Duration::from_millis(80),
             floor: Duration::from_millis(60),
             margin: Duration::from_millis(20),
+            headroom: Duration::from_millis(50),
+            early_margin: Duration::from_millis(40),
+            patience: Duration::from_millis(1500),
             slack: Duration::from_millis(30),
             hold: Duration::from_millis(160),
-            skip_interval: Duration::from_millis(100),
+            skip_interval: Duration::from_millis(50),
         }
     }
 }

@@ -18,8 +18,12 @@ const FRAME_MICROS: i64 = 20_000;
 /// A frame that this many newer ones have overtaken says nothing of how long the next will take: it
 /// comes from a leg that was stalled.
 const OVERTAKEN: u32 = 5;
+/// How far above the ceiling the delay may be without anything being skipped, microseconds.
+const ABOVE: i64 = 10_000;
 /// First copies after which the target follows what was seen instead of the start value.
 const WARM: u64 = 100;
+/// First copies after which enough is known to keep the delay down: 4 s.
+const SETTLED: u64 = 200;
 
 /// What the next 20 ms of output are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +106,8 @@ pub struct Playout {
     skips: u32,
     /// When the last frame that was not missing was skipped, or the delay grew.
     settled: Timestamp,
+    /// Since when the delay has been above the target by more than the slack.
+    surplus_since: Option<Timestamp>,
     stranger: Option<(u32, u32)>,
     stats: Stats,
 }
@@ -113,13 +119,14 @@ impl Playout {
         Self {
             config,
             frames: Frames::new(),
-            transits: Transits::default(),
+            transits: Transits::new(),
             next: None,
             newest: None,
             loudness: Loudness::Loud,
             gap: 0,
             skips: 0,
             settled: Timestamp::ZERO,
+            surplus_since: None,
             stranger: None,
             stats: Stats::default(),
         }
@@ -168,7 +175,7 @@ impl Playout {
             return Inserted::Elsewhere;
         }
         self.frames.clear();
-        self.transits = Transits::default();
+        self.transits.clear();
         self.next = None;
         self.newest = None;
         self.stats.restarts += 1;
@@ -241,33 +248,38 @@ impl Playout {
     fn should_hold(&self, next: u32, now: Timestamp) -> bool {
         let dry = self.newest.is_none_or(|newest| newest < next);
         let delay = transit(next, now);
-        let longest = self.transits.smallest().unwrap_or(delay) + micros(DELAY_MAX);
+        let longest = self.smallest().unwrap_or(delay) + micros(DELAY_MAX);
         let target = self.target().unwrap_or(delay);
         let patient = FRAME_DURATION.saturating_mul(self.gap) <= self.config.hold;
-        dry && delay < longest && (patient || delay < target)
+        let useful = self.ceiling().is_none_or(|ceiling| delay < ceiling);
+        dry && delay < longest && (patient && (useful || self.gap <= 5) || delay < target)
     }
 
-    fn should_skip(&self, next: u32, now: Timestamp) -> bool {
+    fn should_skip(&mut self, next: u32, now: Timestamp) -> bool {
         let Some(target) = self.target() else {
             return false;
         };
-        let ahead = self.newest.is_some_and(|newest| newest > next);
         let surplus = transit(next, now) - target;
+        if surplus <= micros(self.config.slack) {
+            self.surplus_since = None;
+        }
+        let since = *self.surplus_since.get_or_insert(now);
+        let ahead = self.newest.is_some_and(|newest| newest > next);
         if !ahead || self.skips >= SKIPS_IN_A_PULL {
             return false;
         }
         if self.frames.state(next) == State::Missing {
             return surplus > FRAME_MICROS;
         }
-        let rested = now.saturating_since(self.settled);
-        surplus > micros(self.config.slack)
-            && rested
-                >= self.config.skip_interval
-                    / if self.loudness == Loudness::Quiet {
-                        2
-                    } else {
-                        1
-                    }
+        if now.saturating_since(self.settled) < self.config.skip_interval {
+            return false;
+        }
+        let above = self
+            .ceiling()
+            .is_some_and(|ceiling| surplus > ceiling + ABOVE - target);
+        let long = now.saturating_since(since) >= self.config.patience;
+        let quiet = self.loudness == Loudness::Quiet;
+        above || surplus > micros(self.config.slack) && (quiet || long)
     }
 
     fn skip(&mut self, next: u32, now: Timestamp) -> Pull {
@@ -284,22 +296,46 @@ impl Playout {
         }
     }
 
+    fn smallest(&self) -> Option<i64> {
+        Some(self.transits.summary()?.smallest)
+    }
+
+    /// Delay above which less than one frame in a hundred gains anything, unless frames have been
+    /// late for longer than one packet's worth.
+    fn ceiling(&self) -> Option<i64> {
+        let summary = self.transits.summary()?;
+        let warm = self.transits.total() >= SETTLED;
+        let ceiling = summary.p99.max(summary.lasting) + micros(self.config.headroom);
+        let never_below = summary.smallest + micros(self.config.start);
+        Some(ceiling.max(never_below)).filter(|_| warm)
+    }
+
     /// Transit for which the playout is to be prepared.
     fn target(&self) -> Option<i64> {
-        let smallest = self.transits.smallest()?;
+        let summary = self.transits.summary()?;
         let floor = if self.transits.total() < WARM {
             self.config.start
         } else {
             self.config.floor
         };
-        let needed = self.transits.largest_but(1)? + micros(self.config.margin);
-        Some(needed.clamp(smallest + micros(floor), smallest + micros(DELAY_MAX)))
+        let early = self.transits.total() < SETTLED;
+        let margin = if early {
+            self.config.early_margin
+        } else {
+            self.config.margin
+        };
+        let needed = summary.recent + micros(margin);
+        let needed = needed.min(self.ceiling().unwrap_or(needed));
+        Some(needed.clamp(
+            summary.smallest + micros(floor),
+            summary.smallest + micros(DELAY_MAX),
+        ))
     }
 
     /// Counters and present delays.
     #[must_use]
     pub fn stats(&self, now: Timestamp) -> Stats {
-        let smallest = self.transits.smallest().unwrap_or(0);
+        let smallest = self.smallest().unwrap_or(0);
         let above =
             |transit: i64| Duration::from_micros((transit - smallest).max(0).unsigned_abs());
         Stats {
