@@ -246,6 +246,8 @@ pub enum PeerError {
 pub enum WakeReason {
     /// A request has waited long enough for its response.
     RequestTimeout,
+    /// The first binds follow the Allocate.
+    FirstBinds,
     /// The allocation wants a Refresh.
     RefreshAllocation,
     /// Channel bindings want to be renewed.

@@ -10,11 +10,12 @@ pub const MAX_QUEUED_PACKETS: usize = 4;
 /// later every frame in it has gone out again on another leg.
 pub const MAX_PACKET_AGE: Duration = Duration::from_millis(200);
 
-/// Bytes a single write may have so that, as one TLS 1.3 record, it still fits one Tor relay cell
+/// Bytes a single write may have so that, as one TLS record, it still fits one Tor relay cell
 /// of the newer format (488 bytes of data) with [`TLS_RECORD_OVERHEAD`].
 pub const MAX_CELL_WRITE: usize = 488 - TLS_RECORD_OVERHEAD;
 
-/// What TLS 1.3 adds to a record: header 5, content type 1, tag 16 (RFC 8446 §5.2).
+/// What TLS 1.3 adds to a record: header 5, content type 1, tag 16 (RFC 8446 §5.2). The suites of
+/// TLS 1.2 that we offer add 21.
 pub const TLS_RECORD_OVERHEAD: usize = 22;
 
 /// ChannelData header: channel number and length (RFC 8656 §12.4).
@@ -28,8 +29,9 @@ pub const MAX_TURN_MESSAGE: usize = 2048;
 /// only left to expire, and replacements come at most twice a minute.
 pub const MAX_PEERS: usize = 64;
 
-/// Requests that may await their responses on one TURN leg: the allocation's own and one a peer.
-pub const MAX_PENDING_REQUESTS: usize = MAX_PEERS + 2;
+/// Requests that may await their responses on one TURN leg: the allocation's own, one a peer, and
+/// as many again for peers that were forgotten meanwhile.
+pub const MAX_PENDING_REQUESTS: usize = 2 * MAX_PEERS + 2;
 
 /// Events that may wait in a machine; packets beyond it are dropped, the oldest first.
 pub const MAX_QUEUED_EVENTS: usize = 256;
@@ -40,9 +42,14 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_millis(39_500);
 /// Stale-nonce answers (438) that one request survives before the server counts as broken.
 pub const MAX_STALE_NONCES: u8 = 3;
 
-/// Times that a bind is repeated because the server had no allocation yet (437): servers may work
-/// on pipelined requests out of order.
+/// Times that a bind is repeated because the server had no allocation yet (coturn says 400, others
+/// 437).
 pub const MAX_EARLY_BINDS: u8 = 2;
+
+/// The first binds follow the Allocate by this much, without waiting for its response: a server
+/// that looks users up in several threads (coturn: one and half as many as processors) works on
+/// what arrives together in any order, and a bind that overtakes the Allocate costs a round trip.
+pub const BIND_LAG: Duration = Duration::from_millis(30);
 
 /// Channel bindings are renewed after a random time in this range, about every four minutes: the
 /// permission that comes with a binding lives for five (RFC 8656 §9), and a stalled circuit needs

@@ -1,6 +1,5 @@
 //! Two tasks a stream: a reader that is never held up, and a writer that alone writes.
 
-use core::time::Duration;
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
@@ -34,8 +33,10 @@ where
     .run(reader, &mut writer)
     .await;
     // Both halves are gone before the last events are handed over, however long that takes.
-    writer.abort();
-    let _ = writer.await;
+    if !writer.is_finished() {
+        writer.abort();
+        let _ = writer.await;
+    }
     let left: Vec<_> = core::iter::from_fn(|| shared.machine().poll_event()).collect();
     for event in left {
         if let LegEvent::Failed(failure) = event {
@@ -152,8 +153,7 @@ impl Reader<'_> {
 
 /// Lets the writer finish what it has, for a while.
 async fn close(writer: &mut JoinHandle<io::Result<()>>) -> LegEnd {
-    const GRACE: Duration = CLOSE_GRACE;
-    let _ = timeout(GRACE, writer).await;
+    let _ = timeout(CLOSE_GRACE, writer).await;
     LegEnd::Local
 }
 

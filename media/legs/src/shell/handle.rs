@@ -112,16 +112,16 @@ impl LegHandle {
         Ok(())
     }
 
-    /// Binds one more of the peer's legs (TURN).
-    ///
-    /// # Errors
-    ///
-    /// When its address is refused or nothing more can be bound.
-    pub fn add_peer(&self, peer: Peer) -> Result<(), PeerError> {
+    /// Binds more of the peer's legs (TURN), in as few writes as possible. Returns those that were
+    /// not taken, and why.
+    pub fn add_peers(&self, peers: &[Peer]) -> Vec<(LegIndex, PeerError)> {
         let now = (self.clock)();
-        self.shared.machine().add_peer(peer, now)?;
+        let mut machine = self.shared.machine();
+        let add = |peer: &Peer| Some((peer.leg, machine.add_peer(*peer, now).err()?));
+        let refused = peers.iter().filter_map(add).collect();
+        drop(machine);
         self.shared.wake_both();
-        Ok(())
+        refused
     }
 
     /// Forgets one of the peer's legs (TURN).

@@ -77,7 +77,7 @@ pub enum OnionEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TurnSecurity {
-    /// TLS 1.3 to the server whose public key has this pin.
+    /// TLS to the server whose public key has this pin.
     Pinned(SpkiPin),
     /// None: an exit relay reads along. For tests only.
     DangerousPlainTcp,

@@ -1,93 +1,544 @@
 //! The client's state machine.
 
 use core::fmt;
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore, SeedableRng};
+use rtc_shared::turn_framing::TurnStreamDecoder;
+use rtc_stun::message::TransactionId;
 use tacit_types::limits::PACKET_BYTES;
-use tacit_types::{LegIndex, Timestamp};
-use zeroize::Zeroizing;
+use tacit_types::{LegIndex, Redacted, Timestamp};
 
+use super::bindings::{BindState, Bindings};
+use super::channel_data::{channel_data, parse};
+use super::codec::{Codec, Integrity, Login, Outcome, Request, Response};
+use super::{TurnConfig, TurnCredentials};
 use crate::candidate::CandidatePolicy;
-use crate::leg::{DropCounts, Leg, LegEvent, Peer, PeerError, SendError, WakeReason};
+use crate::leg::{
+    DropCounts, DropReason, Failure, Leg, LegEvent, Packet, Peer, PeerError, Refusal, SendError,
+    WakeReason,
+};
+use crate::limits::{
+    ALLOCATION_REFRESH_PER_MILLE, BIND_LAG, BIND_REFRESH, MAX_CELL_WRITE, MAX_EARLY_BINDS,
+    MAX_LIFETIME, MAX_PEERS, MAX_PENDING_REQUESTS, MAX_STALE_NONCES, MAX_TURN_MESSAGE,
+    MIN_LIFETIME, REQUEST_TIMEOUT,
+};
+use crate::queue::{EventQueue, PacketQueue};
 
-/// A one-time credential for one allocation. Its `Debug` shows nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct TurnCredentials {
-    pub(crate) username: Zeroizing<String>,
-    pub(crate) password: Zeroizing<String>,
-}
-
-impl TurnCredentials {
-    /// A user name and password as the credential endpoint gave them.
-    #[must_use]
-    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self {
-            username: Zeroizing::new(username.into()),
-            password: Zeroizing::new(password.into()),
-        }
-    }
-}
-
-impl fmt::Debug for TurnCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TurnCredentials[redacted]")
-    }
-}
-
-/// What a TURN leg starts with.
-#[derive(Clone, Debug)]
-pub struct TurnConfig {
-    /// The credential, used for this leg alone.
-    pub credentials: TurnCredentials,
-    /// The peer's legs that are already known: bound in the same write as the allocation.
-    pub peers: Vec<Peer>,
-    /// Which relayed addresses are taken, the peer's and our own.
-    pub candidates: CandidatePolicy,
-    /// Fresh from the system's entropy: transaction ids and refresh times come from it.
-    pub seed: [u8; 32],
-}
+/// Bytes of a ChannelBind until one was encoded; only how many share a write hangs on it.
+const TYPICAL_BIND_BYTES: usize = 150;
 
 /// One allocation on a TURN server and the channels bound on it.
-#[derive(Debug)]
 pub struct TurnLeg {
+    credentials: TurnCredentials,
+    policy: CandidatePolicy,
+    codec: Codec,
+    rng: ChaCha20Rng,
+    phase: Phase,
+    pending: Vec<Pending>,
+    bindings: Bindings,
+    bind_bytes: usize,
+    decoder: TurnStreamDecoder,
+    requests: VecDeque<Vec<u8>>,
+    packets: PacketQueue,
+    events: EventQueue,
     drops: DropCounts,
 }
 
+enum Phase {
+    /// Waiting for the 401.
+    Probing,
+    /// The Allocate is under way; the first binds follow it at `binds_at`, or are out (`None`).
+    Allocating {
+        login: Login,
+        binds_at: Option<Timestamp>,
+    },
+    /// Relaying. `refresh_at` is `None` while a Refresh is under way.
+    Live {
+        login: Login,
+        refresh_at: Option<Timestamp>,
+    },
+    /// Closed or failed.
+    Over,
+}
+
+/// A request that awaits its response.
+struct Pending {
+    id: TransactionId,
+    request: Request,
+    deadline: Timestamp,
+    stale: u8,
+}
+
 impl TurnLeg {
-    /// A client whose first write is the 401 probe. Peers that the policy refuses are left out.
+    /// A client whose first write is the 401 probe. Peers that cannot be taken are reported as
+    /// refused.
     #[must_use]
     pub fn new(config: TurnConfig, now: Timestamp) -> Self {
-        let _ = (config, now);
-        Self {
+        let mut leg = Self {
+            credentials: config.credentials,
+            policy: config.candidates,
+            codec: Codec::new(),
+            rng: ChaCha20Rng::from_seed(config.seed),
+            phase: Phase::Probing,
+            pending: Vec::new(),
+            bindings: Bindings::default(),
+            bind_bytes: TYPICAL_BIND_BYTES,
+            decoder: TurnStreamDecoder::new(),
+            requests: VecDeque::new(),
+            packets: PacketQueue::default(),
+            events: EventQueue::default(),
             drops: DropCounts::default(),
+        };
+        for peer in config.peers {
+            if leg.add_peer(peer, now).is_err() {
+                leg.report(LegEvent::PeerRefused(peer.leg, Refusal { code: 0 }));
+            }
         }
+        leg.ask(Request::Probe, 0, now);
+        leg
+    }
+
+    fn report(&mut self, event: LegEvent) {
+        self.events.push(event, &mut self.drops);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if self.is_over() {
+            return;
+        }
+        self.end();
+        self.report(LegEvent::Failed(failure));
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.pending.clear();
+        self.requests.clear();
+        self.packets.clear();
+        self.decoder = TurnStreamDecoder::new();
+    }
+
+    const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over)
+    }
+
+    const fn login(&self) -> Option<&Login> {
+        match &self.phase {
+            Phase::Allocating { login, .. } | Phase::Live { login, .. } => Some(login),
+            Phase::Probing | Phase::Over => None,
+        }
+    }
+
+    /// Queues a request, signed once there is something to sign with.
+    fn ask(&mut self, request: Request, stale: u8, now: Timestamp) {
+        debug_assert!(
+            self.pending.len() < MAX_PENDING_REQUESTS,
+            "add_peer and one request a binding"
+        );
+        let mut id = TransactionId::default();
+        self.rng.fill_bytes(&mut id.0);
+        match self.codec.encode(&request, id, self.login()) {
+            Ok(bytes) => {
+                if matches!(request, Request::Bind { .. }) {
+                    self.bind_bytes = bytes.len();
+                }
+                self.requests.push_back(bytes);
+                self.pending.push(Pending {
+                    id,
+                    request,
+                    deadline: now + REQUEST_TIMEOUT,
+                    stale,
+                });
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    fn ask_all(&mut self, requests: Vec<Request>, now: Timestamp) {
+        for request in requests {
+            self.ask(request, 0, now);
+        }
+    }
+
+    /// A random moment in `range` from now.
+    fn later(&mut self, range: (Duration, Duration), now: Timestamp) -> Timestamp {
+        let span = u64::try_from((range.1 - range.0).as_micros())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        now + range.0 + Duration::from_micros(self.rng.next_u64() % span)
+    }
+
+    fn handle_message(&mut self, message: &[u8], now: Timestamp) {
+        // The decoder passes on 00 (STUN) and 01 (ChannelData) alone.
+        if message[0] >> 6 == 0b01 {
+            return self.handle_channel_data(message, now);
+        }
+        match self.codec.decode(message, self.login()) {
+            Ok(response) => self.handle_response(response, now),
+            Err(reason) => self.drops.count(reason),
+        }
+    }
+
+    fn handle_channel_data(&mut self, message: &[u8], now: Timestamp) {
+        let Some((channel, payload)) = parse(message) else {
+            return self.drops.count(DropReason::Malformed);
+        };
+        let Some(peer) = self.bindings.peer_on(channel) else {
+            return self.drops.count(DropReason::UnknownChannel);
+        };
+        let Ok(bytes) = payload.try_into() else {
+            return self.drops.count(DropReason::WrongSize);
+        };
+        self.report(LegEvent::Packet(Packet {
+            peer,
+            bytes,
+            arrived_at: now,
+        }));
+    }
+
+    fn handle_response(&mut self, response: Response, now: Timestamp) {
+        let asked = |p: &Pending| p.id == response.id && response.answers(&p.request);
+        let Some(position) = self.pending.iter().position(asked) else {
+            return self.drops.count(DropReason::Unexpected);
+        };
+        let pending = self.pending.remove(position);
+        match response.outcome {
+            // Not signed with our key by somebody who says so: the passwords differ.
+            Outcome::Error {
+                code: code @ (401 | 441),
+                ..
+            } if response.integrity == Integrity::Wrong => {
+                self.fail(Failure::WrongCredentials { code });
+            }
+            _ if response.integrity == Integrity::Wrong => self.fail(Failure::NotAuthentic),
+            Outcome::Success { .. } if response.integrity == Integrity::Absent => {
+                self.fail(Failure::NotAuthentic);
+            }
+            Outcome::Success { relayed, lifetime } => {
+                self.on_success(pending.request, relayed, lifetime, now);
+            }
+            Outcome::Error { code, realm, nonce } => {
+                self.on_error(&pending, code, realm, nonce, now);
+            }
+        }
+    }
+
+    fn on_success(
+        &mut self,
+        request: Request,
+        relayed: Option<SocketAddr>,
+        lifetime: Option<Duration>,
+        now: Timestamp,
+    ) {
+        match request {
+            Request::Allocate => match relayed.zip(usable(lifetime)) {
+                Some((relayed, lifetime)) => self.on_allocated(relayed, lifetime, now),
+                None => self.fail(Failure::BadResponse),
+            },
+            Request::Refresh => match usable(lifetime) {
+                Some(lifetime) => self.schedule_refresh(lifetime, now),
+                None => self.fail(Failure::BadResponse),
+            },
+            Request::Bind { leg, .. } => self.on_bound(leg, now),
+            // Its success could not have been authentic, and nothing follows a release.
+            Request::Probe | Request::Release => {}
+        }
+    }
+
+    fn on_allocated(&mut self, relayed: SocketAddr, lifetime: Duration, now: Timestamp) {
+        if !self.policy.accepts(relayed) {
+            return self.fail(Failure::RelayNotPublic);
+        }
+        self.phase = match core::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Allocating { login, .. } => Phase::Live {
+                login,
+                refresh_at: None,
+            },
+            other => other,
+        };
+        self.schedule_refresh(lifetime, now);
+        self.report(LegEvent::Allocated(Redacted::new(relayed)));
+        self.ask_wanted(now);
+    }
+
+    fn schedule_refresh(&mut self, lifetime: Duration, now: Timestamp) {
+        let share = |per_mille: u64| {
+            let micros = u64::try_from(lifetime.as_micros()).unwrap_or(u64::MAX);
+            Duration::from_micros(micros.saturating_mul(per_mille) / 1000)
+        };
+        let (from, to) = ALLOCATION_REFRESH_PER_MILLE;
+        let at = self.later((share(from), share(to)), now);
+        if let Phase::Live { refresh_at, .. } = &mut self.phase {
+            *refresh_at = Some(at);
+        }
+    }
+
+    fn on_bound(&mut self, leg: LegIndex, now: Timestamp) {
+        let renew_at = self.later(BIND_REFRESH, now);
+        let Some(binding) = self.bindings.get_mut(leg) else {
+            return;
+        };
+        match binding.state {
+            BindState::Requested => {
+                binding.state = BindState::Bound { renew_at };
+                self.report(LegEvent::Bound(leg));
+            }
+            BindState::Renewing => binding.state = BindState::Bound { renew_at },
+            BindState::Wanted | BindState::Bound { .. } | BindState::Gone => {}
+        }
+    }
+
+    fn on_error(
+        &mut self,
+        pending: &Pending,
+        code: u16,
+        realm: Option<String>,
+        nonce: Option<String>,
+        now: Timestamp,
+    ) {
+        match (pending.request, code) {
+            (Request::Probe, 401) => match realm.zip(nonce) {
+                Some((realm, nonce)) => self.on_challenge(realm, nonce, now),
+                None => self.fail(Failure::BadResponse),
+            },
+            (Request::Release, _) => {}
+            (request, 438) => match nonce {
+                Some(nonce) if pending.stale < MAX_STALE_NONCES => {
+                    self.set_nonce(nonce);
+                    self.ask(request, pending.stale + 1, now);
+                }
+                _ => self.fail(Failure::BadResponse),
+            },
+            (Request::Bind { leg, .. }, 437) => self.on_early_bind(leg, now),
+            (Request::Bind { leg, .. }, 400) if matches!(self.phase, Phase::Allocating { .. }) => {
+                self.on_early_bind(leg, now);
+            }
+            (Request::Bind { leg, .. }, code) if !matches!(code, 401 | 441) => {
+                if let Some(binding) = self.bindings.get_mut(leg) {
+                    binding.state = BindState::Gone;
+                    self.report(LegEvent::PeerRefused(leg, Refusal { code }));
+                }
+            }
+            (_, code) => self.fail(failure_of(code)),
+        }
+    }
+
+    /// The first round trip is done: everything else goes out without waiting for responses.
+    fn on_challenge(&mut self, realm: String, nonce: String, now: Timestamp) {
+        match self.codec.login(&self.credentials, realm, nonce) {
+            Ok(login) => {
+                self.phase = Phase::Allocating {
+                    login,
+                    binds_at: Some(now + BIND_LAG),
+                };
+                self.ask(Request::Allocate, 0, now);
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    fn ask_wanted(&mut self, now: Timestamp) {
+        let wanted = self.bindings.request_wanted();
+        self.ask_all(wanted, now);
+    }
+
+    fn set_nonce(&mut self, nonce: String) {
+        if let Phase::Allocating { login, .. } | Phase::Live { login, .. } = &mut self.phase {
+            login.set_nonce(nonce);
+        }
+    }
+
+    fn renew_bindings(&mut self, now: Timestamp) {
+        if self.bindings.next_renewal().is_some_and(|at| at <= now) {
+            let per_write = MAX_CELL_WRITE / self.bind_bytes;
+            let renewals = self.bindings.request_renewals(now, per_write);
+            self.ask_all(renewals, now);
+        }
+    }
+
+    /// A bind that overtook the Allocate is repeated after it; any other has lost its allocation.
+    fn on_early_bind(&mut self, leg: LegIndex, now: Timestamp) {
+        let Some(binding) = self.bindings.get_mut(leg) else {
+            return;
+        };
+        if binding.state != BindState::Requested || binding.early == MAX_EARLY_BINDS {
+            return self.fail(Failure::AllocationMismatch);
+        }
+        binding.early += 1;
+        binding.state = BindState::Wanted;
+        if matches!(self.phase, Phase::Live { .. }) {
+            self.ask_wanted(now);
+        }
+    }
+}
+
+fn usable(lifetime: Option<Duration>) -> Option<Duration> {
+    lifetime
+        .filter(|l| *l >= MIN_LIFETIME)
+        .map(|l| l.min(MAX_LIFETIME))
+}
+
+const fn failure_of(code: u16) -> Failure {
+    match code {
+        401 | 441 => Failure::WrongCredentials { code },
+        437 => Failure::AllocationMismatch,
+        486 | 508 => Failure::Quota { code },
+        code => Failure::Refused { code },
     }
 }
 
 impl Leg for TurnLeg {
-    fn handle_input(&mut self, _bytes: &[u8], _now: Timestamp) {}
-    fn handle_timeout(&mut self, _now: Timestamp) {}
+    fn handle_input(&mut self, bytes: &[u8], now: Timestamp) {
+        // In pieces, so that the decoder never holds more than one message and one piece.
+        for piece in bytes.chunks(MAX_TURN_MESSAGE) {
+            if self.is_over() {
+                return;
+            }
+            self.decoder.extend_from_slice(piece);
+            loop {
+                match self.decoder.next_message() {
+                    Ok(Some(message)) => self.handle_message(&message, now),
+                    Ok(None) => break,
+                    Err(_) => return self.fail(Failure::NotTurn),
+                }
+            }
+            if self.decoder.buffered_len() > MAX_TURN_MESSAGE {
+                return self.fail(Failure::NotTurn);
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Timestamp) {
+        if self.pending.iter().any(|p| p.deadline <= now) {
+            return self.fail(Failure::Timeout);
+        }
+        let due = |at: &mut Option<Timestamp>| at.take_if(|at| *at <= now).is_some();
+        match &mut self.phase {
+            Phase::Allocating { binds_at, .. } => {
+                if due(binds_at) {
+                    self.ask_wanted(now);
+                }
+            }
+            Phase::Live { refresh_at, .. } => {
+                if due(refresh_at) {
+                    self.ask(Request::Refresh, 0, now);
+                }
+                self.renew_bindings(now);
+            }
+            Phase::Probing | Phase::Over => {}
+        }
+    }
+
     fn send(
         &mut self,
-        _peer: LegIndex,
-        _packet: &[u8; PACKET_BYTES],
-        _now: Timestamp,
+        peer: LegIndex,
+        packet: &[u8; PACKET_BYTES],
+        now: Timestamp,
     ) -> Result<(), SendError> {
-        Err(SendError::NotBound)
+        if self.is_over() {
+            return Err(SendError::Closed);
+        }
+        let channel = self.bindings.channel_to(peer).ok_or(SendError::NotBound)?;
+        self.packets
+            .push(channel_data(channel, packet), now, &mut self.drops);
+        Ok(())
     }
-    fn add_peer(&mut self, _peer: Peer, _now: Timestamp) -> Result<(), PeerError> {
-        Err(PeerError::Closed)
+
+    fn add_peer(&mut self, peer: Peer, now: Timestamp) -> Result<(), PeerError> {
+        if self.is_over() {
+            return Err(PeerError::Closed);
+        }
+        if !self.policy.accepts(*peer.addr.reveal()) {
+            return Err(PeerError::NotPublic);
+        }
+        // Only peers that came and went in a hurry leave so many requests behind.
+        if self.pending.len() >= MAX_PEERS {
+            return Err(PeerError::TooMany);
+        }
+        self.bindings.add(peer)?;
+        if matches!(
+            self.phase,
+            Phase::Allocating { binds_at: None, .. } | Phase::Live { .. }
+        ) {
+            self.ask_wanted(now);
+        }
+        Ok(())
     }
-    fn remove_peer(&mut self, _peer: LegIndex) {}
-    fn close(&mut self, _now: Timestamp) {}
-    fn poll_transmit(&mut self, _now: Timestamp) -> Option<Vec<u8>> {
-        None
+
+    fn remove_peer(&mut self, peer: LegIndex) {
+        if let Some(binding) = self.bindings.get_mut(peer) {
+            binding.state = BindState::Gone;
+        }
     }
+
+    fn close(&mut self, now: Timestamp) {
+        self.packets.clear();
+        if matches!(self.phase, Phase::Live { .. }) {
+            self.requests.clear();
+            self.ask(Request::Release, 0, now);
+            let release = self.requests.pop_back();
+            self.end();
+            self.requests.extend(release);
+        } else {
+            self.end();
+        }
+    }
+
+    fn poll_transmit(&mut self, now: Timestamp) -> Option<Vec<u8>> {
+        let Some(mut batch) = self.requests.pop_front() else {
+            return self.packets.pop(now, &mut self.drops);
+        };
+        while let Some(next) = self.requests.front()
+            && batch.len() + next.len() <= MAX_CELL_WRITE
+        {
+            batch.extend_from_slice(next);
+            self.requests.pop_front();
+        }
+        Some(batch)
+    }
+
     fn poll_event(&mut self) -> Option<LegEvent> {
-        None
+        self.events.pop()
     }
+
     fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
-        None
+        let request = self.pending.iter().map(|p| p.deadline).min();
+        let (binds, refresh, renewal) = match &self.phase {
+            Phase::Allocating { binds_at, .. } => (*binds_at, None, None),
+            Phase::Live { refresh_at, .. } => (None, *refresh_at, self.bindings.next_renewal()),
+            Phase::Probing | Phase::Over => (None, None, None),
+        };
+        let deadlines = [
+            (request, WakeReason::RequestTimeout),
+            (binds, WakeReason::FirstBinds),
+            (refresh, WakeReason::RefreshAllocation),
+            (renewal, WakeReason::RefreshBindings),
+        ];
+        deadlines
+            .into_iter()
+            .filter_map(|(at, why)| Some((at?, why)))
+            .min_by_key(|(at, _)| *at)
     }
+
     fn drops(&self) -> DropCounts {
         self.drops
+    }
+}
+
+impl fmt::Debug for TurnLeg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = match self.phase {
+            Phase::Probing => "probing",
+            Phase::Allocating { .. } => "allocating",
+            Phase::Live { .. } => "live",
+            Phase::Over => "over",
+        };
+        f.debug_struct("TurnLeg")
+            .field("phase", &phase)
+            .finish_non_exhaustive()
     }
 }
