@@ -250,3 +250,11 @@ fn relayed_address(message: &Message) -> Option<SocketAddr> {
     let whole = if relayed.ip.is_ipv4() { 8 } else { 20 };
     (length == whole).then(|| SocketAddr::new(relayed.ip, relayed.port))
 }
+
+/// The channel that a ChannelBind request names.
+#[cfg(test)]
+pub(super) fn channel_of(request: &Message) -> u16 {
+    get::<ChannelNumber>(request)
+        .expect("a ChannelBind names its channel")
+        .0
+}

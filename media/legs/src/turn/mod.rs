@@ -17,6 +17,9 @@ mod bindings;
 mod channel_data;
 mod client;
 mod codec;
+pub(crate) mod hostile;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 
