@@ -36,9 +36,8 @@ fn mailbox(first: u8) -> Value {
 fn generation(mailbox: &MailboxSecret, generation: Generation) -> Value {
     let slot_key = mailbox.slot_key(generation);
     let order = SlotOrder::new(&slot_key);
-    let slots: Vec<_> = (0..2048)
-        .filter_map(|position| order.slot(position))
-        .collect();
+    let slots = (0..2048).filter_map(|position| order.slot(position));
+    let slots: Vec<u8> = slots.flat_map(u16::to_be_bytes).collect();
     json!({
         "generation": generation.0,
         "token_key": hex(mailbox.token_key(generation).expose()),
