@@ -13,7 +13,7 @@ use tacit_types::{MailboxId, OnionKey, Timestamp};
 /// A ring whose tag the server found right; nothing else about it is known to be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncomingRing {
-    ring: RingIn,
+    ring: Box<RingIn>,
     arrived: Timestamp,
 }
 
@@ -35,8 +35,8 @@ pub struct Authority<'a> {
 }
 
 impl IncomingRing {
-    pub(super) const fn new(ring: RingIn, arrived: Timestamp) -> Self {
-        Self { ring, arrived }
+    pub(super) fn new(ring: RingIn, arrived: Timestamp) -> Self {
+        Self { ring: Box::new(ring), arrived }
     }
 
     /// Names the ring at this mailbox server.
@@ -79,6 +79,7 @@ impl IncomingRing {
         let opening = Opening::decode(purpose, &payload).map_err(|_| DropReason::Malformed)?;
         Ok(AuthenticatedRing {
             handle: self.ring.handle,
+            slot: (self.ring.generation, self.ring.index),
             arrived: self.arrived,
             rank: glare_rank(message_1),
             opening,
@@ -101,6 +102,7 @@ fn responder(prologue: &Prologue, authority: &Authority<'_>) -> Option<Responder
 /// A ring that comes from the contact. Mark its token spent, durably, before ringing or answering.
 pub struct AuthenticatedRing {
     pub(super) handle: Handle,
+    slot: (Generation, u16),
     pub(super) arrived: Timestamp,
     rank: RingRank,
     opening: Opening,
@@ -117,6 +119,18 @@ impl core::fmt::Debug for AuthenticatedRing {
 }
 
 impl AuthenticatedRing {
+    /// Names the ring at this mailbox server, and its pipe once it is answered.
+    #[must_use]
+    pub const fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    /// The token's generation and index, to be spent.
+    #[must_use]
+    pub const fn slot(&self) -> (Generation, u16) {
+        self.slot
+    }
+
     /// What message 1 asks for.
     #[must_use]
     pub const fn opening(&self) -> &Opening {
