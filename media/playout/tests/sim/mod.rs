@@ -9,17 +9,17 @@ use tacit_paths::{Config as PathsConfig, Scheduler, Side};
 use tacit_playout::{Config, Loudness, Playout, Pull, Stats};
 use tacit_types::{FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
-pub const LEGS: usize = 8;
+pub(crate) const LEGS: usize = 8;
 const FRAME: u64 = 20_000;
 /// Look-ahead of the codec, and the output device with its block.
 const CODEC_AND_OUTPUT: u64 = 6_500 + 20_000;
 
 /// splitmix64: all the randomness a simulation needs.
 #[derive(Clone)]
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,7 +27,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    pub fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit.max(1)
     }
 
@@ -42,7 +42,7 @@ impl Random {
 
 /// Which legs stop for two seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stall {
+pub(crate) enum Stall {
     None,
     /// That many legs, drawn at random.
     Random(usize),
@@ -52,28 +52,32 @@ pub enum Stall {
 
 /// What the legs are like, in microseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Network {
-    pub kind: LegKind,
-    pub delay: (u64, u64),
-    pub jitter: u64,
+pub(crate) struct Network {
+    pub(crate) kind: LegKind,
+    pub(crate) delay: (u64, u64),
+    /// How far the two directions of a leg may differ.
+    pub(crate) spread: u64,
+    pub(crate) jitter: u64,
     /// Bursts of extra delay a minute and leg, 100 to 300 ms long.
-    pub bursts: u64,
-    pub burst_delay: u64,
+    pub(crate) bursts: u64,
+    pub(crate) burst_delay: u64,
 }
 
 /// Like live Tor, mild: what the brief's eight synthetic legs ask for.
-pub const TOR: Network = Network {
+pub(crate) const TOR: Network = Network {
     kind: LegKind::Onion,
     delay: (150_000, 350_000),
+    spread: 20_000,
     jitter: 8_000,
     bursts: 4,
     burst_delay: 60_000,
 };
 
 /// Like a private network on one machine.
-pub const PRIVATE: Network = Network {
+pub(crate) const PRIVATE: Network = Network {
     kind: LegKind::Onion,
     delay: (90_000, 115_000),
+    spread: 20_000,
     jitter: 2_000,
     bursts: 0,
     burst_delay: 0,
@@ -124,24 +128,23 @@ struct End {
 
 /// What one direction of a call came to; milliseconds.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    pub network: [f64; 2],
-    pub mouth_to_ear: f64,
-    pub mouth_to_ear_all: f64,
-    pub early_excess: f64,
-    pub sent: usize,
+pub(crate) struct Outcome {
+    pub(crate) network: [f64; 2],
+    pub(crate) excess: f64,
+    pub(crate) excess_all: f64,
+    pub(crate) early_excess: f64,
     /// Frames from second 5 on that were not played.
-    pub lost: usize,
+    pub(crate) lost: usize,
     /// Frames of which no copy came within half a second.
-    pub unrecovered: usize,
-    pub longest_gap: u32,
+    pub(crate) unrecovered: usize,
+    pub(crate) longest_gap: u32,
     /// First copies' lateness beyond the median, largest during the stall.
-    pub lateness: f64,
-    pub end_excess: f64,
-    pub stats: Stats,
+    pub(crate) lateness: f64,
+    pub(crate) end_delay: f64,
+    pub(crate) stats: Stats,
 }
 
-pub struct Call {
+pub(crate) struct Call {
     random: Random,
     network: Network,
     legs: Vec<Leg>,
@@ -163,14 +166,14 @@ fn is_quiet(frame: u32) -> bool {
 }
 
 impl Call {
-    pub fn new(seed: u64, network: Network, stall: Stall, seconds: u64) -> Self {
+    pub(crate) fn new(seed: u64, network: Network, stall: Stall, seconds: u64) -> Self {
         let mut random = Random(seed);
         let (low, high) = network.delay;
         // Onion: both ends' legs are the first eight. TURN: the second end has eight of its own.
         let legs = (0..2 * LEGS).map(|_| {
             let base = low + random.below(high - low);
             let mut half = |random: &mut Random| Half {
-                base: base - 10_000 + random.below(20_000),
+                base: base - network.spread / 2 + random.below(network.spread),
                 last: 0,
                 burst: (0, 0, 0),
             };
@@ -227,7 +230,7 @@ impl Call {
     }
 
     /// Runs the call and returns what the second end heard of the first.
-    pub fn run(mut self) -> Outcome {
+    pub(crate) fn run(mut self) -> Outcome {
         let end = 1_000_000 + self.length;
         while let Some(Reverse((now, _, event))) = self.events.pop() {
             if now > end {
@@ -418,7 +421,7 @@ impl Call {
         let speech = |range: core::ops::Range<u64>| range.filter(|&frame| !is_quiet(frame as u32));
         let early_net: Vec<f64> = (0..250).map(network).collect();
         let early: Vec<f64> = speech(0..250).map(ear).collect();
-        let middle = percentile(&net, 0.5);
+        let (middle, net_p99) = (percentile(&net, 0.5), percentile(&net, 0.99));
         let around = (self.stall_at - speaker.start) / FRAME;
         let lateness = (around.saturating_sub(25)..(around + 150).min(sent))
             .map(|frame| network(frame) - middle)
@@ -426,11 +429,10 @@ impl Call {
             .fold(0.0, f64::max);
         let tail: Vec<f64> = (sent - 50..sent).map(ear).collect();
         Outcome {
-            network: [middle, percentile(&net, 0.99)],
-            mouth_to_ear: percentile(&speech(late.clone()).map(ear).collect::<Vec<_>>(), 0.99),
-            mouth_to_ear_all: percentile(&late.clone().map(ear).collect::<Vec<_>>(), 0.99),
+            network: [middle, net_p99],
+            excess: percentile(&speech(late.clone()).map(ear).collect::<Vec<_>>(), 0.99) - net_p99,
+            excess_all: percentile(&late.clone().map(ear).collect::<Vec<_>>(), 0.99) - net_p99,
             early_excess: percentile(&early, 0.99) - percentile(&early_net, 0.99),
-            sent: sent as usize,
             lost: late
                 .clone()
                 .filter(|&frame| ear(frame).is_infinite())
@@ -440,14 +442,14 @@ impl Call {
                 .count(),
             longest_gap: hearer.gap_in_stall,
             lateness,
-            end_excess: percentile(&tail, 0.5) - middle,
+            end_delay: percentile(&tail, 0.5) - middle,
             stats: hearer.playout.stats(at(1_000_000 + self.length)),
         }
     }
 }
 
 /// The smallest value that at least `share` of the values do not exceed.
-pub fn percentile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (share * sorted.len() as f64).ceil() as usize;
