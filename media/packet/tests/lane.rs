@@ -1,0 +1,135 @@
+//! The control lane and the frame store under loss, reordering and hostility.
+
+use proptest::prelude::*;
+use tacit_packet::{ControlBlock, ControlLane, ControlMessage, FrameStore, Freshness, LaneFull};
+use tacit_types::FrameNumber;
+
+fn message(number: u8) -> ControlMessage {
+    ControlMessage::SasCommit([number; 32])
+}
+
+#[test]
+fn a_message_rides_until_it_is_acknowledged() {
+    let (mut a, mut b) = (ControlLane::default(), ControlLane::default());
+    a.send(ControlMessage::Accept).expect("room");
+    a.send(message(1)).expect("room");
+    let block = a.block();
+    assert_eq!(a.block(), block);
+    assert_eq!(b.handle_input(&block), Some(ControlMessage::Accept));
+    assert_eq!(b.handle_input(&block), None, "exactly once");
+    assert_eq!(b.counters().repeated, 1);
+    assert_eq!(a.handle_input(&b.block()), None);
+    assert_eq!(b.handle_input(&a.block()), Some(message(1)));
+    a.handle_input(&b.block());
+    assert!(a.is_idle());
+    assert_eq!(a.block().sequence, 0);
+}
+
+#[test]
+fn a_full_lane_refuses() {
+    let mut lane = ControlLane::default();
+    for number in 0..16 {
+        lane.send(message(number)).expect("room");
+    }
+    assert_eq!(lane.send(ControlMessage::HangUp), Err(LaneFull));
+}
+
+#[test]
+fn unknown_kinds_are_taken_counted_and_ignored() {
+    let mut lane = ControlLane::default();
+    assert_eq!(
+        lane.handle_input(&ControlBlock::message(1, 200, b"future")),
+        None
+    );
+    assert_eq!(
+        lane.handle_input(&ControlBlock::message(2, 1, b"too long")),
+        None
+    );
+    assert_eq!(lane.counters().unknown, 2);
+    assert_eq!(lane.block().acknowledged, 2);
+    assert_eq!(lane.handle_input(&ControlBlock::message(9, 1, &[])), None);
+    assert_eq!(lane.counters().out_of_order, 1);
+}
+
+#[test]
+fn sequences_wrap_past_zero() {
+    let (mut a, mut b) = (ControlLane::default(), ControlLane::default());
+    for number in 0..70_000u32 {
+        let sent = message(number.to_be_bytes()[3]);
+        a.send(sent).expect("room");
+        assert_ne!(a.block().sequence, 0);
+        assert_eq!(b.handle_input(&a.block()), Some(sent));
+        a.handle_input(&b.block());
+    }
+}
+
+#[test]
+fn the_store_forgets_what_it_passes() {
+    let mut store = FrameStore::default();
+    assert_eq!(store.accept(FrameNumber(5)), Freshness::New);
+    assert_eq!(store.accept(FrameNumber(5)), Freshness::Duplicate);
+    assert_eq!(store.accept(FrameNumber(3)), Freshness::New);
+    assert_eq!(store.accept(FrameNumber(1029)), Freshness::New);
+    assert_eq!(store.accept(FrameNumber(5)), Freshness::TooOld);
+    assert_eq!(store.accept(FrameNumber(6)), Freshness::New);
+    assert_eq!(store.accept(FrameNumber(u32::MAX)), Freshness::New);
+    assert_eq!(store.accept(FrameNumber(0)), Freshness::TooOld);
+    assert_eq!((store.duplicates(), store.too_old()), (1, 2));
+}
+
+proptest! {
+    /// Packets of either direction are lost, repeated and reordered; messages are not.
+    #[test]
+    fn messages_arrive_once_and_in_order(fates in prop::collection::vec(any::<(u8, bool)>(), 1..400)) {
+        let (mut a, mut b) = (ControlLane::default(), ControlLane::default());
+        let (mut to_b, mut to_a) = (Vec::new(), Vec::new());
+        let (mut sent, mut got) = (0u8, 0u8);
+        for (fate, forth) in fates {
+            if sent < 250 && a.send(message(sent)).is_ok() {
+                sent += 1;
+            }
+            let (from, queue) = if forth { (&a, &mut to_b) } else { (&b, &mut to_a) };
+            queue.push(from.block());
+            // 0: lost. Otherwise any earlier packet arrives, perhaps again.
+            if fate == 0 {
+                continue;
+            }
+            let block = queue[usize::from(fate) % queue.len()];
+            let taken = if forth { b.handle_input(&block) } else { a.handle_input(&block) };
+            if let Some(taken) = taken {
+                prop_assert_eq!(taken, message(got));
+                got += 1;
+            }
+        }
+        prop_assert!(got <= sent);
+    }
+
+    #[test]
+    fn the_store_agrees_with_a_set(frames in prop::collection::vec(0u32..3000, 1..500)) {
+        let mut store = FrameStore::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for frame in frames {
+            let newest = seen.last().copied().unwrap_or(frame);
+            let expected = if frame + 1024 <= newest {
+                Freshness::TooOld
+            } else if seen.insert(frame) {
+                Freshness::New
+            } else {
+                Freshness::Duplicate
+            };
+            prop_assert_eq!(store.accept(FrameNumber(frame)), expected);
+        }
+    }
+
+    #[test]
+    fn hostile_blocks_never_break_the_lane(blocks in prop::collection::vec(any::<(u16, u16, u8)>(), 0..300)) {
+        let mut lane = ControlLane::default();
+        for (sequence, acknowledged, kind) in blocks {
+            let _ = lane.send(ControlMessage::Muted);
+            let mut block = ControlBlock::message(sequence, kind, &[]);
+            block.acknowledged = acknowledged;
+            lane.handle_input(&block);
+        }
+        let _ = lane.block();
+    }
+}
