@@ -34,6 +34,9 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A stream without a callback for this long counts as lost.
 pub const CALLBACK_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A stream that reports errors and has had no callback for this long counts as lost.
+pub const ERROR_TIMEOUT: Duration = Duration::from_millis(400);
+
 /// How often a stream's health and the system's default device are looked at, and a lost device is
 /// tried again.
 pub const SUPERVISION_PERIOD: Duration = Duration::from_millis(500);

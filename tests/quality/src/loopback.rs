@@ -33,12 +33,14 @@ impl Loopback {
             mut capture,
             mut playback,
             monitor,
-        } = tacit_audio::open(Source::Device(device()), Sink::Device(device()))?;
+        } = tacit_audio::open(Source::Device(device()), Sink::Device(device()))
+            .map_err(|e| format!("{}: {e}", e.reason().code()))?;
         let mut heard = WavWriter::create(&self.out)?;
         // A whole number of periods lasts one second, so the second repeats without a click.
         let second = signal::tone(self.hertz.round(), self.amplitude, tacit_quality::RATE);
         let mut tone = second.chunks_exact(SILENCE.len()).cycle();
         let (begin, mut block, mut captured) = (Instant::now(), SILENCE, 0_u32);
+        let mut started = false;
         while begin.elapsed() < Duration::from_secs(self.seconds) {
             let now = Timestamp::ZERO + begin.elapsed();
             while playback.ready(now) {
@@ -48,6 +50,10 @@ impl Loopback {
             while capture.pop(&mut block) {
                 heard.write(&block)?;
                 captured += 1;
+            }
+            if !started && captured > 0 {
+                started = true;
+                report("started", begin.elapsed());
             }
             while let Some(event) = monitor.poll_event() {
                 println!(
@@ -71,4 +77,8 @@ impl Loopback {
         );
         Ok(heard.finalize()?)
     }
+}
+
+fn report(event: &str, at: Duration) {
+    println!("{{\"event\":\"{event}\",\"at_ms\":{}}}", at.as_millis());
 }

@@ -1,7 +1,7 @@
 //! A private PulseAudio daemon with null sinks: real sound devices on a machine without any.
 //!
 //! ```text
-//!   program --ALSA--> pulse plugin --> null sink --> its monitor --> parec, or a program's microphone
+//!   program (or paplay) --> null sink --> its monitor --> parec, or a program's microphone
 //! ```
 //!
 //! The daemon is this process's own child with a run-time folder of its own, and ends with the
@@ -17,7 +17,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// Where a client of ALSA finds the daemon, and nothing else.
+/// For programs that use ALSA: the daemon, and nothing else.
 const ALSA_CONFIG: &str = "\
 pcm.!default { type pulse hint { show on description \"PulseAudio\" } }
 ctl.!default { type pulse }
@@ -61,7 +61,7 @@ impl PulseNullSinks {
     }
 
     /// Sinks of these names. The first one's monitor is the default input, the last one the default
-    /// output; [`env_between`](Self::env_between) chooses others for one program.
+    /// output. Two people in a call take a daemon each, or name their devices.
     ///
     /// # Errors
     /// [`PulseError::Missing`] where it is not installed.
@@ -101,23 +101,17 @@ impl PulseNullSinks {
         let _ = std::fs::remove_file(socket(self.folder.path()));
     }
 
-    /// Environment for a program that shall use the default devices.
+    /// Environment for a program that shall find this daemon and no other sound.
     #[must_use]
     pub fn env(&self) -> Vec<(&'static str, String)> {
-        let [first, .., last] = self.sinks.as_slice() else {
-            return client_env(self.folder.path());
-        };
-        self.env_between(first, last)
+        client_env(self.folder.path())
     }
 
-    /// Environment for a program whose default input is `source`'s monitor and whose default output
-    /// is `sink`.
+    /// Makes another sink the default output and another sink's monitor the default input.
     #[must_use]
-    pub fn env_between(&self, source: &str, sink: &str) -> Vec<(&'static str, String)> {
-        let mut env = client_env(self.folder.path());
-        env.push(("PULSE_SOURCE", format!("{source}.monitor")));
-        env.push(("PULSE_SINK", sink.to_owned()));
-        env
+    pub fn set_defaults(&self, source: &str, sink: &str) -> bool {
+        self.pactl(&["set-default-source", &format!("{source}.monitor")])
+            && self.pactl(&["set-default-sink", sink])
     }
 
     /// Records what is played to a sink into a WAV file (48 kHz mono 16 bits) until the value is
@@ -176,7 +170,7 @@ impl PulseNullSinks {
                     self.last_words()
                 )));
             }
-            if self.pactl(&["info"]) {
+            if self.answers() {
                 return Ok(());
             }
             if begin.elapsed() > START_TIMEOUT {
@@ -186,6 +180,14 @@ impl PulseNullSinks {
                 )));
             }
             std::thread::sleep(POLL);
+        }
+    }
+
+    /// Whether it answers and has taken the default devices.
+    fn answers(&self) -> bool {
+        match self.sinks.as_slice() {
+            [first, .., last] => self.set_defaults(first, last),
+            _ => self.pactl(&["info"]),
         }
     }
 

@@ -108,6 +108,17 @@ pub fn amplitude_at(samples: &[f32], hertz: f64) -> f64 {
     2.0 * re.hypot(im) / samples.len().max(1) as f64
 }
 
+/// The median over tenths of a second of [`amplitude_at`]: a click or a gap does not spoil it.
+#[must_use]
+pub fn usual_amplitude_at(samples: &[f32], hertz: f64) -> f64 {
+    let mut windows: Vec<f64> = samples
+        .chunks_exact(RATE / 10)
+        .map(|w| amplitude_at(w, hertz))
+        .collect();
+    windows.sort_by(f64::total_cmp);
+    windows.get(windows.len() / 2).copied().unwrap_or(0.0)
+}
+
 /// A sine, for tests of devices.
 #[must_use]
 pub fn tone(hertz: f64, amplitude: f32, samples: usize) -> Vec<f32> {

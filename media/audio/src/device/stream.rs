@@ -39,6 +39,8 @@ pub(super) struct Status {
     pub(super) lost: AtomicBool,
     /// Somebody has pushed: from now on an empty ring is an underrun.
     pub(super) started: AtomicBool,
+    /// Errors that may pass by themselves: a sound server that starts is full of them.
+    pub(super) errors: AtomicU64,
     failure: AtomicU8,
 }
 
@@ -198,7 +200,10 @@ fn error_callback(wiring: &Wiring) -> impl FnMut(Error) + Send + 'static {
             ErrorKind::RealtimeDenied => return,
             ErrorKind::DeviceChanged => REROUTED,
             ErrorKind::PermissionDenied => REFUSED,
-            _ => FAILED,
+            ErrorKind::DeviceNotAvailable
+            | ErrorKind::StreamInvalidated
+            | ErrorKind::HostUnavailable => FAILED,
+            _ => return count(&status.errors, 1),
         };
         status.failure.store(told, Release);
         supervisor.unpark();

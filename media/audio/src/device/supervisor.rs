@@ -4,7 +4,9 @@
 use super::Direction;
 use super::list::{default_id, find};
 use super::stream::{self, Health, Ring, Status, Wiring, new_ring};
-use crate::limits::{CALLBACK_TIMEOUT, CLOSE_TIMEOUT, OPEN_TIMEOUT, SUPERVISION_PERIOD};
+use crate::limits::{
+    CALLBACK_TIMEOUT, CLOSE_TIMEOUT, ERROR_TIMEOUT, OPEN_TIMEOUT, SUPERVISION_PERIOD,
+};
 use crate::meter::count;
 use crate::monitor::{AudioEvent, Shared};
 use crate::{AudioError, DeviceChoice};
@@ -128,9 +130,29 @@ const fn loss(direction: Direction, refused: bool) -> AudioEvent {
 /// An open stream and what is watched about it.
 struct Open {
     _stream: cpal::Stream,
+    host: cpal::Host,
     default_id: Option<String>,
     callbacks: u64,
+    errors: u64,
     last_callback: Instant,
+}
+
+impl Open {
+    /// No callback for a long time, or for a short one with errors since.
+    fn stands_still(&mut self, status: &Status) -> bool {
+        let callbacks = status.callbacks.load(Relaxed);
+        let errors = status.errors.load(Relaxed);
+        if callbacks != self.callbacks {
+            (self.callbacks, self.errors) = (callbacks, errors);
+            self.last_callback = Instant::now();
+        }
+        let patience = if errors == self.errors {
+            CALLBACK_TIMEOUT
+        } else {
+            ERROR_TIMEOUT
+        };
+        self.last_callback.elapsed() > patience
+    }
 }
 
 fn open(wiring: &Wiring, choice: &DeviceChoice) -> Result<Open, Error> {
@@ -140,11 +162,12 @@ fn open(wiring: &Wiring, choice: &DeviceChoice) -> Result<Open, Error> {
     let default_id = default_id(&host, wiring.direction);
     let stream = stream::start(&device, wiring)?;
     wiring.status.lost.store(false, Release);
-    let callbacks = wiring.status.callbacks.load(Relaxed);
     Ok(Open {
         _stream: stream,
+        host,
         default_id,
-        callbacks,
+        callbacks: wiring.status.callbacks.load(Relaxed),
+        errors: wiring.status.errors.load(Relaxed),
         last_callback: Instant::now(),
     })
 }
@@ -195,15 +218,11 @@ fn trouble(wiring: &Wiring, choice: &DeviceChoice, open: &mut Open) -> Option<Op
         Health::Refused => return Some(Some(loss(direction, true))),
         Health::Rerouted => wiring.shared.report(AudioEvent::Switched { direction }),
     }
-    let callbacks = wiring.status.callbacks.load(Relaxed);
-    if callbacks != open.callbacks {
-        open.callbacks = callbacks;
-        open.last_callback = Instant::now();
-    } else if open.last_callback.elapsed() > CALLBACK_TIMEOUT {
+    if open.stands_still(&wiring.status) {
         return Some(Some(loss(direction, false)));
     }
     let follows_default = *choice == DeviceChoice::Default;
-    let default_now = follows_default.then(|| default_id(&cpal::default_host(), direction));
+    let default_now = follows_default.then(|| default_id(&open.host, direction));
     match default_now {
         Some(Some(id)) if open.default_id.as_ref() != Some(&id) => Some(None),
         _ => None,
