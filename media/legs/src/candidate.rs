@@ -140,3 +140,128 @@ impl CandidateGate {
         *self = Self::Answered;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_public(text: &str) -> bool {
+        candidate_is_public(text.parse().unwrap())
+    }
+
+    #[test]
+    fn special_ranges_are_refused_to_their_last_address() {
+        let refused = [
+            "0.0.0.0",
+            "0.255.255.255",
+            "10.0.0.0",
+            "10.255.255.255",
+            "100.64.0.0",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.255",
+            "169.254.0.0",
+            "169.254.255.255",
+            "172.16.0.0",
+            "172.31.255.255",
+            "192.0.0.0",
+            "192.0.0.255",
+            "192.168.0.0",
+            "192.168.255.255",
+            "198.18.0.0",
+            "198.19.255.255",
+            "224.0.0.0",
+            "239.255.255.255",
+            "240.0.0.0",
+            "255.255.255.255",
+            "[::]",
+            "[::1]",
+            "[::ffff:8.8.8.8]",
+            "[::8.8.8.8]",
+            "[64:ff9b::8.8.8.8]",
+            "[64:ff9b:1::1]",
+            "[2001::1]",
+            "[2001:0:ffff::1]",
+            "[2001:db8::1]",
+            "[2002:808:808::1]",
+            "[fc00::1]",
+            "[fdff::1]",
+            "[fe80::1]",
+            "[febf::1]",
+            "[fec0::1]",
+            "[ff02::1]",
+            "[ffff::1]",
+        ];
+        for ip in refused {
+            assert!(!is_public(&format!("{ip}:5000")), "{ip}");
+        }
+    }
+
+    #[test]
+    fn their_neighbours_are_taken() {
+        let taken = [
+            "1.0.0.0",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "126.255.255.255",
+            "128.0.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "[2001:200::1]",
+            "[2600::1]",
+            "[2a01:4f8::1]",
+            "[2003::1]",
+        ];
+        for ip in taken {
+            assert!(is_public(&format!("{ip}:5000")), "{ip}");
+        }
+    }
+
+    #[test]
+    fn ports_below_1024_are_refused() {
+        for (port, taken) in [
+            (0, false),
+            (53, false),
+            (1023, false),
+            (1024, true),
+            (65535, true),
+        ] {
+            assert_eq!(is_public(&format!("9.9.9.9:{port}")), taken, "{port}");
+        }
+    }
+
+    #[test]
+    fn only_the_option_that_says_so_lets_local_addresses_through() {
+        let local = "127.0.0.1:5000".parse().unwrap();
+        assert!(!CandidatePolicy::default().accepts(local));
+        assert!(!CandidatePolicy::public_only().accepts(local));
+        assert!(CandidatePolicy::dangerous_allow_local_candidates().accepts(local));
+    }
+
+    #[test]
+    fn one_address_and_sixteen_ports_are_taken() {
+        let mut offered: Vec<SocketAddr> =
+            (0..40).map(|n| ([9, 9, 9, 9], 2000 + n).into()).collect();
+        offered.insert(0, ([10, 0, 0, 1], 2000).into());
+        offered.insert(2, ([8, 8, 8, 8], 2000).into());
+        offered.insert(3, ([9, 9, 9, 9], 2000).into());
+        let taken = CandidatePolicy::public_only().screen(&offered);
+        let expected: Vec<SocketAddr> = (0..16).map(|n| ([9, 9, 9, 9], 2000 + n).into()).collect();
+        assert_eq!(taken, expected);
+    }
+
+    #[test]
+    fn a_silent_candidate_gets_three_packets() {
+        let mut gate = CandidateGate::default();
+        assert!(gate.try_spend() && gate.try_spend() && gate.is_open() && gate.try_spend());
+        assert!(!gate.is_open() && !gate.try_spend());
+        gate.on_authentic_packet();
+        assert!((0..1000).all(|_| gate.try_spend()) && gate.is_open());
+    }
+}

@@ -262,6 +262,13 @@ fn random_hex() -> String {
 /// a MAC of it (draft-uberti-behave-turn-rest-00 §2.2). The rest of the name is random.
 #[must_use]
 pub fn credentials(secret: &str, ttl: Duration) -> TurnCredentials {
+    let (username, password) = mint(secret, ttl);
+    TurnCredentials::new(username, password)
+}
+
+/// The same as plain text: user name and password.
+#[must_use]
+pub fn mint(secret: &str, ttl: Duration) -> (String, String) {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -274,7 +281,7 @@ pub fn credentials(secret: &str, ttl: Duration) -> TurnCredentials {
     let mut tag = [0; 20];
     mac.sign(&[username.as_bytes()], &mut tag)
         .expect("the tag has the algorithm's length");
-    TurnCredentials::new(username, STANDARD.encode(tag))
+    (username, STANDARD.encode(tag))
 }
 
 /// A self-signed certificate with its key and its pin.

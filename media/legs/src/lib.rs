@@ -32,6 +32,7 @@
 pub mod candidate;
 #[cfg(feature = "testing")]
 pub mod coturn;
+#[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod fuzz;
 pub mod leg;

@@ -228,3 +228,127 @@ impl JoinBudget {
         allowed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_micros(7_000_000);
+
+    fn secret(n: u8) -> SecretBytes<LEG_SECRET_BYTES> {
+        SecretBytes::new([n; LEG_SECRET_BYTES])
+    }
+
+    fn show(acceptor: &mut JoinAcceptor, n: u8, now: Timestamp) -> Result<LegIndex, JoinRefusal> {
+        let mut join = acceptor.open(now)?;
+        join.unfilled()[..LEG_SECRET_BYTES].copy_from_slice(secret(n).expose());
+        join.advance(PACKET_BYTES);
+        acceptor.finish(join, now)
+    }
+
+    fn after(seconds: u64) -> Timestamp {
+        START + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn each_secret_opens_its_leg_once() {
+        let mut acceptor = JoinAcceptor::new(START);
+        for n in 0..MAX_LEGS as u8 {
+            acceptor.expect(LegIndex(n), secret(n));
+        }
+        for n in (0..MAX_LEGS as u8).rev() {
+            assert_eq!(show(&mut acceptor, n, START), Ok(LegIndex(n)));
+            acceptor.closed(LegIndex(n));
+            assert!(show(&mut acceptor, n, START).is_err());
+        }
+        assert_eq!(acceptor.refused(), MAX_LEGS as u64);
+    }
+
+    #[test]
+    fn strangers_and_the_late_are_refused_and_cost_no_secret() {
+        let mut acceptor = JoinAcceptor::new(START);
+        acceptor.expect(LegIndex(1), secret(1));
+        assert_eq!(
+            show(&mut acceptor, 2, START),
+            Err(JoinRefusal::UnknownSecret)
+        );
+        let mut slow = acceptor.open(START).unwrap();
+        assert!(!slow.advance(PACKET_BYTES - 1));
+        assert_eq!(acceptor.finish(slow, START), Err(JoinRefusal::Incomplete));
+        let mut late = acceptor.open(START).unwrap();
+        late.unfilled()[..32].copy_from_slice(secret(1).expose());
+        late.advance(PACKET_BYTES);
+        let too_late = late.deadline() + Duration::from_micros(1);
+        assert_eq!(
+            acceptor.finish(late, too_late),
+            Err(JoinRefusal::Incomplete)
+        );
+        assert_eq!(show(&mut acceptor, 1, START), Ok(LegIndex(1)));
+    }
+
+    #[test]
+    fn sixteen_joins_in_the_first_minute_then_two_a_minute() {
+        let mut acceptor = JoinAcceptor::new(START);
+        let mut next = 0u8;
+        let mut joins_by = |acceptor: &mut JoinAcceptor, now| {
+            let mut joined = 0;
+            for _ in 0..20 {
+                acceptor.expect(LegIndex(next), secret(next));
+                match show(acceptor, next, now) {
+                    Ok(leg) => {
+                        acceptor.closed(leg);
+                        joined += 1;
+                    }
+                    Err(refusal) => assert_eq!(refusal, JoinRefusal::TooManyJoins),
+                }
+                next = next.wrapping_add(1);
+            }
+            joined
+        };
+        assert_eq!(joins_by(&mut acceptor, START), 16);
+        assert_eq!(joins_by(&mut acceptor, after(59)), 0);
+        assert_eq!(joins_by(&mut acceptor, after(89)), 0);
+        assert_eq!(joins_by(&mut acceptor, after(90)), 1);
+        assert_eq!(joins_by(&mut acceptor, after(120)), 1);
+        assert_eq!(joins_by(&mut acceptor, after(121)), 0);
+        assert_eq!(joins_by(&mut acceptor, after(3600)), 2);
+        assert_eq!(joins_by(&mut acceptor, after(3600)), 0);
+    }
+
+    #[test]
+    fn at_most_sixteen_are_live_and_sixteen_pending() {
+        let mut acceptor = JoinAcceptor::new(START);
+        let pending: Vec<_> = (0..MAX_PENDING_JOINS)
+            .map(|_| acceptor.open(START).unwrap())
+            .collect();
+        assert_eq!(
+            acceptor.open(START).unwrap_err(),
+            JoinRefusal::TooManyAtOnce
+        );
+        drop(pending);
+        for n in 0..MAX_LEGS as u8 {
+            acceptor.expect(LegIndex(n), secret(n));
+            assert_eq!(show(&mut acceptor, n, START), Ok(LegIndex(n)));
+        }
+        acceptor.expect(LegIndex(99), secret(99));
+        assert_eq!(
+            show(&mut acceptor, 99, after(200)),
+            Err(JoinRefusal::TooManyAtOnce)
+        );
+        acceptor.closed(LegIndex(0));
+        assert_eq!(show(&mut acceptor, 99, after(200)), Ok(LegIndex(99)));
+    }
+
+    #[test]
+    fn forgotten_expectations_make_room() {
+        let mut acceptor = JoinAcceptor::new(START);
+        for n in 0..=MAX_LEGS as u8 {
+            acceptor.expect(LegIndex(n), secret(n));
+        }
+        assert_eq!(
+            show(&mut acceptor, 0, START),
+            Err(JoinRefusal::UnknownSecret)
+        );
+        assert_eq!(show(&mut acceptor, 1, START), Ok(LegIndex(1)));
+    }
+}

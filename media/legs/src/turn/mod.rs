@@ -17,6 +17,7 @@ mod bindings;
 mod channel_data;
 mod client;
 mod codec;
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod hostile;
 #[cfg(test)]
 mod tests;

@@ -300,8 +300,8 @@ fn an_hour_of_refreshes_keeps_everything_alive_at_random_times() {
 
 #[test]
 fn a_lost_allocation_is_noticed_at_the_refresh() {
-    let (mut leg, mut now) = live(0);
-    (now, _) = leg.poll_timeout().unwrap();
+    let (mut leg, _) = live(0);
+    let (now, _) = leg.poll_timeout().unwrap();
     leg.handle_timeout(now);
     let sent = written(&mut leg, now).concat();
     leg.handle_input(&serve(&sent, &Answer::SignedError(437)), now);
