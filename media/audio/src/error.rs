@@ -43,6 +43,9 @@ pub enum BadFile {
     /// Not a regular file: a folder, a pipe, a device.
     #[error("it is not a regular file")]
     NotAFile,
+    /// The file to hear into is the file to speak from.
+    #[error("it would be played and overwritten at once")]
+    SameFile,
     /// No bytes, or no samples.
     #[error("it is empty")]
     Empty,

@@ -121,6 +121,9 @@ pub struct AudioIo {
 /// [`AudioError`], whose [`reason`](AudioError::reason) is one of `audio.no_input`,
 /// `audio.no_output`, `audio.denied` and `audio.bad_file`.
 pub fn open(source: Source, sink: Sink) -> Result<AudioIo, AudioError> {
+    if let (Source::Wav(spoken), Sink::Wav(heard)) = (&source, &sink) {
+        wav::require_different(spoken, heard)?;
+    }
     let shared = Arc::new(monitor::Shared::default());
     let capture = Capture::open(source, Arc::clone(&shared))?;
     let playback = Playback::open(sink, Arc::clone(&shared))?;

@@ -18,3 +18,11 @@ fn require_regular_file(path: &Path) -> Result<u64, BadFile> {
         Err(BadFile::NotAFile)
     }
 }
+
+/// Opening the sink would destroy the source.
+pub(crate) fn require_different(spoken: &Path, heard: &Path) -> Result<(), BadFile> {
+    match (spoken.canonicalize(), heard.canonicalize()) {
+        (Ok(spoken), Ok(heard)) if spoken == heard => Err(BadFile::SameFile),
+        _ => Ok(()),
+    }
+}
