@@ -36,7 +36,10 @@ pub struct Authority<'a> {
 
 impl IncomingRing {
     pub(super) fn new(ring: RingIn, arrived: Timestamp) -> Self {
-        Self { ring: Box::new(ring), arrived }
+        Self {
+            ring: Box::new(ring),
+            arrived,
+        }
     }
 
     /// Names the ring at this mailbox server.

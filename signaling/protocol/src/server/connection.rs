@@ -45,8 +45,11 @@ pub(super) enum Phase {
     Idle,
     /// A ring has been forwarded.
     Ringing(Ringing),
-    /// Takes rings. `mailboxes` is one for a network connection.
-    Attached { mailboxes: Vec<MailboxId> },
+    /// Takes rings, of one mailbox over the network; the owner in process may have more.
+    Attached {
+        mailbox: MailboxId,
+        more: Vec<MailboxId>,
+    },
     /// Fetches TURN credentials.
     Credentials,
 }

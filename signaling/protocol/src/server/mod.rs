@@ -412,7 +412,7 @@ impl Server {
             return false;
         };
         let known = match &connection.phase {
-            Phase::Attached { mailboxes } => mailboxes.contains(&id),
+            Phase::Attached { mailbox, more } => *mailbox == id || more.contains(&id),
             _ => false,
         };
         let other = matches!(connection.phase, Phase::Attached { .. }) && !known;
@@ -425,11 +425,12 @@ impl Server {
             Attachment::TakenFrom(before) => Some(before),
         };
         match &mut connection.phase {
-            Phase::Attached { mailboxes } if !known => mailboxes.push(id),
+            Phase::Attached { more, .. } if !known => more.push(id),
             Phase::Attached { .. } => {}
             phase => {
                 *phase = Phase::Attached {
-                    mailboxes: vec![id],
+                    mailbox: id,
+                    more: Vec::new(),
                 }
             }
         }
@@ -498,10 +499,9 @@ impl Server {
         self.unauthenticated.retain(|other| *other != conn);
         match connection.phase {
             Phase::Ringing(ringing) => self.unlink(ringing.callee, ringing.there),
-            Phase::Attached { mailboxes } => {
-                mailboxes
-                    .iter()
-                    .for_each(|id| self.mailboxes.detach(conn, *id));
+            Phase::Attached { mailbox, more } => {
+                self.mailboxes.detach(conn, mailbox);
+                more.iter().for_each(|id| self.mailboxes.detach(conn, *id));
                 for caller in self.links.remove_callee(conn) {
                     self.close(caller, CloseReason::PeerGone, now);
                 }
