@@ -6,11 +6,9 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tacit_types::{MailboxId, OnionKey, Reason, SecretBytes, UnixTime};
 
-use crate::keys::{StaticKeypair, StaticPublic};
-use crate::mailbox::Mailbox;
+use crate::keys::StaticPublic;
 use crate::token::{Psk, TOKEN_BYTES, Token};
 use crate::{base32, kdf};
-use rand_core::CryptoRngCore;
 
 /// How every invite link begins. Letter case does not matter, so that a QR code can be dense.
 pub const SCHEME: &str = "tacit:";
@@ -181,93 +179,4 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], InviteError> {
 fn checksum(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let digest = kdf::hash(kdf::label::INVITE, &[body]);
     [digest[0], digest[1], digest[2], digest[3]]
-}
-
-/// What the inviter remembers of an invite until it is confirmed, expired or withdrawn.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OpenInvite {
-    /// The invite's own mailbox.
-    pub mailbox: Mailbox,
-    /// The pairwise static key that the contact will know.
-    pub local: StaticKeypair,
-    /// The PSK of the join handshake.
-    pub psk: Psk,
-    /// When it stops working.
-    pub expires: UnixTime,
-    joiner: Option<StaticPublic>,
-    confirmed: bool,
-}
-
-/// What to do with somebody whose join authenticated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    /// The first: fixed by this call. Save before answering.
-    First,
-    /// The same one again, before its first transport message: answer as if for the first time.
-    Repeat,
-    /// Another one, or the same after confirmation: answer "used", and alarm the inviter.
-    Used,
-}
-
-impl OpenInvite {
-    /// Draws an invite's mailbox, static key and PSK.
-    #[must_use]
-    pub fn generate(expires: UnixTime, rng: &mut impl CryptoRngCore) -> Self {
-        let mut psk = [0; 32];
-        let mailbox = Mailbox::generate(rng);
-        let local = StaticKeypair::generate(rng);
-        rng.fill_bytes(&mut psk);
-        let psk = SecretBytes::new(psk);
-        Self {
-            mailbox,
-            local,
-            psk,
-            expires,
-            joiner: None,
-            confirmed: false,
-        }
-    }
-
-    /// The invite to hand out, for the address at which its mailbox is served.
-    #[must_use]
-    pub fn invite(&self, server: OnionKey, discovery: SecretBytes<32>) -> Invite {
-        Invite {
-            expires: self.expires,
-            server,
-            mailbox: self.mailbox.id(),
-            discovery,
-            inviter: self.local.public(),
-            token: self.token(),
-            psk: self.psk.clone(),
-        }
-    }
-
-    /// The invite's token.
-    #[must_use]
-    pub fn token(&self) -> Token {
-        self.mailbox.reserved_token(0)
-    }
-
-    /// Judges a joiner whose message 1 authenticated, and fixes the first one.
-    pub fn admit(&mut self, joiner: &StaticPublic) -> Admission {
-        match &self.joiner {
-            None => {
-                self.joiner = Some(*joiner);
-                Admission::First
-            }
-            Some(first) if first == joiner && !self.confirmed => Admission::Repeat,
-            Some(_) => Admission::Used,
-        }
-    }
-
-    /// The joiner's first transport message arrived: the invite is used up.
-    pub const fn confirm(&mut self) {
-        self.confirmed = true;
-    }
-
-    /// Whether the invite was used up.
-    #[must_use]
-    pub const fn is_confirmed(&self) -> bool {
-        self.confirmed
-    }
 }

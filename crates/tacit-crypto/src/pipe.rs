@@ -119,3 +119,27 @@ impl core::fmt::Debug for PipeOpener {
         f.write_str("PipeOpener")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_types::SecretBytes;
+
+    #[test]
+    fn the_counter_ends_instead_of_wrapping() {
+        let keys = PipeKeys {
+            seal: SecretBytes::new([1; 32]),
+            open: SecretBytes::new([1; 32]),
+        };
+        let (mut sealer, mut opener) = (PipeSealer::new(&keys), PipeOpener::new(&keys));
+        sealer.0.counter = u64::MAX - 1;
+        opener.0.counter = u64::MAX - 1;
+        let sealed = sealer.seal(&[0; PIPE_PLAINTEXT_BYTES]).unwrap();
+        assert!(opener.open(&sealed).is_ok());
+        assert_eq!(
+            sealer.seal(&[0; PIPE_PLAINTEXT_BYTES]),
+            Err(PipeError::Exhausted)
+        );
+        assert_eq!(opener.open(&sealed), Err(PipeError::Exhausted));
+    }
+}

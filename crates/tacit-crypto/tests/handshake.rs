@@ -7,8 +7,9 @@ use rand_chacha::rand_core::SeedableRng;
 use tacit_crypto::handshake::glare_rank;
 use tacit_crypto::pipe::PIPE_PLAINTEXT_BYTES;
 use tacit_crypto::{
-    HandshakeError, Initiator, PipeOpener, PipeSealer, Prologue, Psk, Purpose, Responder,
-    ResponderAnswer, SessionKeys, StaticKeypair, StaticPublic, Token,
+    BatchNumber, Generation, HandshakeError, HolderWallet, Initiator, IssuerWallet, Mailbox,
+    PipeOpener, PipeSealer, Prologue, Psk, Purpose, Responder, ResponderAnswer, SessionKeys,
+    StaticKeypair, StaticPublic, Token,
 };
 use tacit_types::{LegIndex, MailboxId, OnionKey, Role, SecretBytes};
 
@@ -299,6 +300,40 @@ fn nothing_prints_a_key() {
         !shown.contains("5, 5") && !shown.contains("2, 2"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_join_fills_wallets_whose_tokens_then_ring() {
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    let (joiner, inviter) = finish(&Pair::new(Purpose::Join));
+    let mut mailbox = Mailbox::generate(&mut rng);
+    let first = inviter.first_batch_secret(Role::Callee);
+    let mut issuer = IssuerWallet::new(first, Role::Callee);
+    let mut holder = HolderWallet::new(joiner.first_batch_secret(Role::Callee), Role::Callee);
+    let refill = issuer.refill(&mut mailbox, BatchNumber(0), 16, 16).unwrap();
+    holder.accept_refill(&mailbox.id(), &refill).unwrap();
+    for _ in 0..16 {
+        let (token, psk) = holder.next_token().unwrap();
+        let generation = Generation(token.generation);
+        let (_, key) = mailbox.live_generations()[0].clone();
+        assert!(key.verify(&mailbox.id(), &token));
+        let mut pair = Pair::new(Purpose::Call);
+        pair.prologue.token = token;
+        pair.psk = psk;
+        let message1 = pair.initiator(2).write(b"offer").unwrap();
+        let (known, psk) = issuer.authorise(generation, token.index).unwrap();
+        (pair.prologue.token, pair.psk) = (known, psk);
+        pair.responder().read(&message1).unwrap();
+        assert!(issuer.spend(&mut mailbox, generation, token.index));
+        assert!(issuer.authorise(generation, token.index).is_none());
+        assert!(
+            !issuer.spend(&mut mailbox, generation, token.index),
+            "twice"
+        );
+        assert!(mailbox.spent_bitmap(generation).unwrap().get(token.index));
+        assert!(holder.consumed(&token));
+    }
+    assert!(holder.next_token().is_none() && holder.wants_resync());
 }
 
 proptest! {

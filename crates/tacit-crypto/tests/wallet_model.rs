@@ -61,6 +61,14 @@ enum Message {
     State {
         last: BatchNumber,
     },
+    /// A RESYNC that the issuer began: it learns the holder's state, then sends its batch third.
+    Back1 {
+        session: u64,
+    },
+    Back2 {
+        session: u64,
+        last: BatchNumber,
+    },
 }
 
 /// Where a device dies while it handles something.
@@ -76,6 +84,7 @@ enum Step {
     Ring(Crash),
     Offer(Crash),
     Resync,
+    ResyncBack,
     Deliver(usize, Crash),
     Lose(usize),
     Repeat(usize),
@@ -211,7 +220,11 @@ impl World {
                 self.take_refill(refill.as_ref(), crash);
             }
             Message::Offer { refill } => self.take_refill(Some(&refill), crash),
-            Message::Resync1 { session, last } => {
+            Message::Back1 { session } => {
+                let last = self.holder.memory.last_batch();
+                self.wire.push(Message::Back2 { session, last });
+            }
+            Message::Resync1 { session, last } | Message::Back2 { session, last } => {
                 let (wallet, mailbox) = &mut self.issuer.memory;
                 let secret = secret_of(session);
                 let refill = wallet.begin_resync(mailbox, secret, Role::Callee, last, TARGET);
@@ -285,6 +298,12 @@ impl World {
             Step::Ring(crash) => self.ring(crash),
             Step::Offer(crash) => self.offer(crash),
             Step::Resync => self.resync(),
+            Step::ResyncBack => {
+                self.sessions += 1;
+                self.wire.push(Message::Back1 {
+                    session: self.sessions,
+                });
+            }
             Step::Deliver(at, crash) if count > 0 => {
                 let message = self.wire.remove(at % count);
                 self.deliver(message, crash);
@@ -333,6 +352,7 @@ fn steps() -> impl Strategy<Value = Step> {
         6 => crashes().prop_map(Step::Ring),
         2 => crashes().prop_map(Step::Offer),
         1 => Just(Step::Resync),
+        1 => Just(Step::ResyncBack),
         9 => (any::<usize>(), crashes()).prop_map(|(at, crash)| Step::Deliver(at, crash)),
         2 => any::<usize>().prop_map(Step::Lose),
         2 => any::<usize>().prop_map(Step::Repeat),
@@ -404,4 +424,21 @@ fn generations_roll_and_no_slot_comes_twice() {
     assert_eq!(world.recover(4200), 4200);
     assert!(world.issuer.memory.1.is_live(Generation(2)));
     assert!(!world.issuer.memory.1.is_live(Generation(0)));
+}
+
+/// The control: an issuer that rings before it saves does accept a token twice, and the model says so.
+#[test]
+#[should_panic(expected = "accepted twice")]
+fn an_issuer_that_does_not_save_first_is_caught() {
+    let mut world = World::new();
+    world.offer(Crash::No);
+    world.drain();
+    world.ring(Crash::No);
+    let ring = world.wire.remove(0);
+    let before = world.issuer.disk.clone();
+    world.deliver(ring.clone(), Crash::No);
+    world.issuer.disk = before;
+    world.issuer.crash();
+    world.reattach();
+    world.deliver(ring, Crash::No);
 }

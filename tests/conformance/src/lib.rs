@@ -31,6 +31,7 @@ pub const TOPICS: &[Topic] = &[
     ("wallet", topic::wallet::vectors),
     ("handshake", topic::handshake::vectors),
     ("pipe", topic::pipe::vectors),
+    ("frames", topic::frames::vectors),
     ("packet", topic::packet::vectors),
     ("sas", topic::sas::vectors),
     ("invite", topic::invite::vectors),

@@ -130,3 +130,40 @@ impl fmt::Debug for PacketSealer {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_types::SecretBytes;
+
+    #[test]
+    fn the_sequence_ends_instead_of_wrapping() {
+        let key = || SecretBytes::new([1; 32]);
+        let (seal_chain, seal_mask, open_chain, open_mask) = (key(), key(), key(), key());
+        let keys = MediaKeys {
+            seal_chain,
+            seal_mask,
+            open_chain,
+            open_mask,
+        };
+        let mut sealer = PacketSealer::new(&keys, Timestamp::ZERO);
+        let path = Path {
+            sender: LegIndex(0),
+            receiver: LegIndex(0),
+        };
+        let mut out = [0; PACKET_BYTES];
+        let mut seal = |sealer: &mut PacketSealer| {
+            sealer.seal(
+                path,
+                &[0; PACKET_PLAINTEXT_BYTES],
+                Timestamp::ZERO,
+                &mut out,
+            )
+        };
+        seal(&mut sealer).unwrap();
+        sealer.paths.get_mut(&path).unwrap().next = SEQUENCE_END - 1;
+        assert_eq!(seal(&mut sealer).unwrap().sequence, SEQUENCE_END - 1);
+        assert_eq!(seal(&mut sealer), Err(SealError::Exhausted));
+        assert_eq!(seal(&mut sealer), Err(SealError::Exhausted));
+    }
+}

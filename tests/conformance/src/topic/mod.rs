@@ -1,6 +1,7 @@
 //! One module a topic.
 
 pub mod derivations;
+pub mod frames;
 pub mod handshake;
 pub mod invite;
 pub mod mailbox;
