@@ -136,9 +136,7 @@ fn odd_files_are_refused_with_the_reason() {
     let path = folder.path().join("odd.wav");
     for (what, bytes) in cases {
         std::fs::write(&path, bytes).expect("written");
-        let error = open(Source::Wav(path.clone()), Sink::Discard)
-            .err()
-            .expect(what);
+        let error = open(Source::Wav(path.clone()), Sink::Discard).expect_err(what);
         assert_eq!(error.reason(), Reason::AudioBadFile, "{what}: {error}");
     }
 }

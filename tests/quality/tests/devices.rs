@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use tacit_quality::pulse::{PulseError, PulseNullSinks};
 use tacit_quality::signal::{read_wav, tone, usual_amplitude_at, write_wav};
+use tacit_quality::skipped;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tacit-quality");
 
@@ -13,7 +14,7 @@ fn daemon() -> Option<PulseNullSinks> {
     match PulseNullSinks::start() {
         Ok(daemon) => Some(daemon),
         Err(error @ PulseError::Missing(_)) => {
-            println!("SKIPPED: sound devices: {error}");
+            skipped("sound devices", &error);
             None
         }
         Err(error) => panic!("{error}"),

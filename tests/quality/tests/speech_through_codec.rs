@@ -4,7 +4,7 @@ use tacit_codec::{Decoder, Encoder, lookahead};
 use tacit_quality::align::{Search, align};
 use tacit_quality::pesq::{self, PesqError};
 use tacit_quality::speech::{SpeechError, Text, assemble};
-use tacit_quality::{RATE, gap};
+use tacit_quality::{RATE, gap, skipped};
 
 const SECONDS: usize = 25;
 
@@ -12,7 +12,7 @@ fn speech(text: Text) -> Option<Vec<f32>> {
     match assemble(text, SECONDS) {
         Ok(speech) => Some(speech),
         Err(error @ SpeechError::Missing) => {
-            println!("SKIPPED: recorded speech: {error}");
+            skipped("recorded speech", &error);
             None
         }
         Err(error) => panic!("{error}"),
@@ -43,7 +43,7 @@ fn score(spoken: &[f32], heard: &[f32]) -> Option<pesq::Report> {
     match pesq::score(spoken, heard, 1.0, SECONDS as f64, Search::within(2.0)) {
         Ok(report) => Some(report),
         Err(error @ PesqError::Install(_)) => {
-            println!("SKIPPED: PESQ: {error}");
+            skipped("PESQ", &error);
             None
         }
         Err(error) => panic!("{error}"),
