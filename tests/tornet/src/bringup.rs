@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::identity::{self, Relay, Role};
 use crate::process::{Processes, TorProcess};
 use crate::progress::{Progress, Stage};
 use crate::proxy::Proxies;
-use crate::range::AddressRange;
 use crate::torrc::{self, Listen, VOTE_DELAY, VOTING_INTERVAL};
 use crate::workdir::WorkDir;
 use crate::{Error, history, keys};
@@ -67,7 +67,7 @@ impl Starting {
     }
 
     /// Makes every relay's directory, with keys.
-    pub(crate) fn relays(&mut self, range: &AddressRange) -> Result<Vec<Relay>, Error> {
+    pub(crate) fn relays(&mut self, addresses: &Addresses) -> Result<Vec<Relay>, Error> {
         let Config {
             authorities,
             middles,
@@ -106,7 +106,7 @@ impl Starting {
         let relay = |(i, ((name, role), (keys, _))): (usize, (_, (keys::Identity, bool)))| Relay {
             name,
             role,
-            address: range.relay(i),
+            address: addresses.relay(i),
             rsa_identity: keys.rsa,
             ed_identity: keys.ed,
             v3_identity: keys.v3,
@@ -123,6 +123,7 @@ impl Starting {
     pub(crate) fn start_relays(
         &mut self,
         relays: &[Relay],
+        addresses: &Addresses,
         proxies: Option<&Proxies>,
     ) -> Result<(), Error> {
         let listen = if proxies.is_some() {
@@ -132,7 +133,7 @@ impl Starting {
         };
         let authorities = torrc::authority_lines(relays);
         let offset = (unix_seconds() + PARKED) % VOTING_INTERVAL;
-        for relay in relays {
+        for (index, relay) in relays.iter().enumerate() {
             let data = self.work.path().join(&relay.name);
             write(
                 &data,
@@ -140,7 +141,12 @@ impl Starting {
                 &torrc::relay(relay, &data, &authorities, listen, offset),
             )?;
             write(&data, "state", &history::state_file(unix_seconds()))?;
-            let process = TorProcess::spawn(&self.config.tor, &relay.name, &data)?;
+            let process = TorProcess::spawn(
+                &self.config.tor,
+                &relay.name,
+                &data,
+                addresses.space(Some(index)),
+            )?;
             if let Some(proxies) = proxies {
                 proxies.add_process(process.pid(), &relay.name);
             }
@@ -205,11 +211,15 @@ impl Starting {
     }
 
     /// Starts the C tor client and waits for its bootstrap.
-    pub(crate) fn client(&mut self, relays: &[Relay], range: &AddressRange) -> Result<(), Error> {
+    pub(crate) fn client(&mut self, relays: &[Relay], addresses: &Addresses) -> Result<(), Error> {
         let data = self.work.fresh_node(CLIENT)?;
-        let text = torrc::client(&data, &torrc::authority_lines(relays), range.client());
+        let text = torrc::client(
+            &data,
+            &torrc::authority_lines(relays),
+            addresses.system_tor(),
+        );
         write(&data, "torrc", &text)?;
-        let process = TorProcess::spawn(&self.config.tor, CLIENT, &data)?;
+        let process = TorProcess::spawn(&self.config.tor, CLIENT, &data, addresses.space(None))?;
         self.processes.0.push(process);
         self.until("the C tor client bootstraps", |this| {
             let process = this.processes.get(CLIENT).expect("it was just added");

@@ -6,6 +6,10 @@ use crate::Error;
 
 /// The most relays that one loopback address range holds.
 pub(crate) const MAX_RELAYS: usize = 16;
+/// The most client namespaces.
+pub(crate) const MAX_CLIENTS: u8 = 32;
+/// A longer delay breaks Tor's own handshakes and votes.
+const MAX_DELAY: Duration = Duration::from_secs(1);
 /// Fewer authorities than this cannot lose one and still agree.
 const MIN_AUTHORITIES: u8 = 3;
 
@@ -70,11 +74,16 @@ impl Config {
         if self.relay_count() > MAX_RELAYS {
             return Err(Error::Config(format!("at most {MAX_RELAYS} relays in all")));
         }
-        if let Link::Proxied { one_way, .. } = self.link
-            && one_way > Duration::from_secs(2)
+        if let Link::Namespaces { clients, .. } = self.link
+            && clients > MAX_CLIENTS
         {
+            return Err(Error::Config(format!(
+                "at most {MAX_CLIENTS} client namespaces"
+            )));
+        }
+        if self.link.one_way() > MAX_DELAY {
             return Err(Error::Config(
-                "a link delay of more than 2 s breaks Tor itself".into(),
+                "a link delay of more than 1 s breaks Tor itself".into(),
             ));
         }
         Ok(())
@@ -96,9 +105,27 @@ pub enum Link {
         /// acknowledgements. `false` acknowledges at once, which is what full links do.
         nagle: bool,
     },
+    /// Every relay and every client in a network namespace of its own. Needs root.
+    Namespaces {
+        /// Client namespaces, see [`Network::client`](crate::Network::client).
+        clients: u8,
+        /// Delay of each direction between any two namespaces.
+        one_way: Duration,
+        /// Mean of the exponentially distributed extra delay, cut at ten times the mean.
+        jitter: Duration,
+    },
 }
 
 impl Link {
+    /// The delay of each direction of a link.
+    #[must_use]
+    pub const fn one_way(self) -> Duration {
+        match self {
+            Self::Direct => Duration::ZERO,
+            Self::Proxied { one_way, .. } | Self::Namespaces { one_way, .. } => one_way,
+        }
+    }
+
     /// Proxied with this one-way delay and mean jitter, Nagle's effect removed.
     #[must_use]
     pub const fn delayed_ms(one_way: u64, jitter: u64) -> Self {

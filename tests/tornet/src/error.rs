@@ -16,6 +16,14 @@ pub enum Error {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// Something needs root, or a kernel feature, that is not there.
+    #[error("{what} need root and a kernel that has them: {source}")]
+    NotPermitted {
+        /// What was to be made.
+        what: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A file or directory could not be used.
     #[error("{path}: {source}")]
     File {
@@ -74,7 +82,7 @@ pub enum Error {
     #[error("no relay called {0}")]
     UnknownRelay(String),
     /// A command needs the proxies, which this network does without.
-    #[error("this network has no proxies (Link::Direct): nothing to stall or to list")]
+    #[error("this network has no proxies (Link::Direct): nothing can be stalled")]
     NoProxy,
     /// A running tor's control port did not do as told.
     #[error("{relay}: control command failed: {reply}")]
@@ -94,10 +102,16 @@ impl Error {
         }
     }
 
-    /// Whether this machine lacks something that a package would bring, so that a test is to
-    /// report itself as skipped rather than failed.
+    /// Whether this machine lacks a program that a package would bring.
     #[must_use]
     pub const fn is_missing_program(&self) -> bool {
         matches!(self, Self::Missing { .. })
+    }
+
+    /// Whether this machine lacks a program, a privilege or a kernel feature, so that a test is to
+    /// report itself as skipped rather than failed.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::NotPermitted { .. })
     }
 }

@@ -21,31 +21,41 @@
 //! # Ok(()) }
 //! ```
 //!
+//! As root, [`Link::Namespaces`] gives every relay and every client a network namespace of its own
+//! instead, joined by a router in this process that delays packets and records where each
+//! [`Namespace`] sends them.
+//!
 //! All that was started stops when [`Network`] is dropped, also by a panic; when the process is
 //! killed hard, each `tor` notices that its owning control connection closed and exits.
 //!
 //! **Not in this crate:** Tor clients of ours (tacit-tor), onion services, TURN servers, calls.
 #![deny(unsafe_code)]
 
+mod addresses;
 mod arti;
 mod bringup;
 mod config;
 mod control;
+mod delay;
 mod error;
 mod history;
 mod identity;
 mod keys;
+mod netns;
 mod network;
 mod process;
 mod progress;
 mod proxy;
 mod range;
+mod stall;
 mod torrc;
 mod workdir;
 
 pub use config::{Config, Link, SystemTor};
 pub use error::Error;
 pub use identity::{Relay, Role};
+pub use netns::{Contact, Namespace, Protocol};
 pub use network::Network;
 pub use progress::{Progress, Stage};
-pub use proxy::{Connection, Dialler, StallReport};
+pub use proxy::{Connection, Dialler};
+pub use stall::{Stall, StallReport};

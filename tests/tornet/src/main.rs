@@ -197,7 +197,8 @@ async fn obey(network: &Network, line: &str) -> Result<Option<serde_json::Value>
                 .parse()
                 .map_err(|_| format!("{ms} is not a number of milliseconds"))?;
             let time = Duration::from_millis(ms);
-            let report = network.stall(a, b, time).await.map_err(|e| e.to_string())?;
+            let stall = network.stall(a, b, time).map_err(|e| e.to_string())?;
+            let report = stall.over().await;
             Ok(Some(json!({
                 "event": "stalled",
                 "connections": report.connections,

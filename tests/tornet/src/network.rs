@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::addresses::Addresses;
 use crate::bringup::{CLIENT, OnProgress, Starting, tor_version};
 use crate::config::{Config, Link, SystemTor};
 use crate::identity::Relay;
+use crate::netns::Namespace;
 use crate::process::{Processes, TorProcess};
 use crate::progress::{Progress, Stage};
-use crate::proxy::{Connection, Proxies, StallReport};
-use crate::range::AddressRange;
+use crate::proxy::{Connection, Proxies};
+use crate::stall::Stall;
 use crate::torrc;
 use crate::workdir::WorkDir;
 use crate::{Error, arti};
@@ -32,7 +34,7 @@ pub struct Network {
     link: Link,
     system_tor: Option<SocketAddr>,
     work: WorkDir,
-    range: AddressRange,
+    addresses: Addresses,
 }
 
 impl Network {
@@ -87,22 +89,25 @@ impl Network {
         let tor_version = tor_version(&config.tor)?;
         let link = config.link;
         let mut starting = Starting::new(config, on_progress, cancel)?;
-        let range = AddressRange::claim(starting.config.range, starting.config.relay_count())?;
-        let relays = starting.relays(&range)?;
+        let addresses = Addresses::claim(&starting.config)?;
+        let relays = starting.relays(&addresses)?;
         let proxies = match link {
-            Link::Direct => None,
+            Link::Direct | Link::Namespaces { .. } => None,
             Link::Proxied {
                 one_way,
                 jitter,
                 nagle,
             } => Some(Proxies::start(&relays, one_way, jitter, nagle)?),
         };
-        starting.start_relays(&relays, proxies.as_ref())?;
+        starting.start_relays(&relays, &addresses, proxies.as_ref())?;
         starting.vote(&relays)?;
         starting.distribute(&relays)?;
-        starting.client(&relays, &range)?;
+        starting.client(&relays, &addresses)?;
         let system_tor = match starting.config.system_tor {
-            SystemTor::Keep => Some(SocketAddr::from((range.client(), torrc::SOCKS_PORT))),
+            SystemTor::Keep => Some(SocketAddr::from((
+                addresses.system_tor(),
+                torrc::SOCKS_PORT,
+            ))),
             SystemTor::Stop => {
                 starting.processes.stop(CLIENT);
                 None
@@ -123,7 +128,7 @@ impl Network {
             link,
             system_tor,
             work,
-            range,
+            addresses,
         })
     }
 
@@ -139,13 +144,11 @@ impl Network {
         self.relays.iter().find(|relay| relay.is_called(id))
     }
 
-    /// The relay with this Ed25519 identity, in base64, as Arti shows the hops of a circuit.
+    /// The relay with this RSA identity (hex) or Ed25519 identity (base64), as Arti shows the hops
+    /// of a circuit.
     #[must_use]
-    pub fn relay_by_ed_identity(&self, ed_identity: &str) -> Option<&Relay> {
-        let id = ed_identity.strip_prefix("ed25519:").unwrap_or(ed_identity);
-        self.relays
-            .iter()
-            .find(|relay| relay.ed_identity == id.trim_end_matches('='))
+    pub fn relay_by_identity(&self, identity: &str) -> Option<&Relay> {
+        self.relay(identity).filter(|relay| relay.name != identity)
     }
 
     /// The version of `tor` that the relays run, such as `0.4.9.11`.
@@ -157,10 +160,7 @@ impl Network {
     /// The delay of each direction of each connection into a relay.
     #[must_use]
     pub const fn link_delay(&self) -> Duration {
-        match self.link {
-            Link::Direct => Duration::ZERO,
-            Link::Proxied { one_way, .. } => one_way,
-        }
+        self.link.one_way()
     }
 
     /// Arti's configuration for this network; the caller adds its `[storage]`.
@@ -191,7 +191,7 @@ impl Network {
     #[must_use]
     pub fn control_address(&self) -> Option<(SocketAddr, PathBuf)> {
         let cookie = self.work.path().join(CLIENT).join("control_auth_cookie");
-        let address = SocketAddr::from((self.range.client(), torrc::CONTROL_PORT));
+        let address = SocketAddr::from((self.addresses.system_tor(), torrc::CONTROL_PORT));
         self.system_tor.map(|_| (address, cookie))
     }
 
@@ -205,22 +205,34 @@ impl Network {
             .collect()
     }
 
-    /// Holds all bytes between two relays, both ways and whichever dialled, and returns when the
-    /// time is over. Connections of clients are never held.
+    /// Holds all bytes between two relays, both ways and whichever dialled, from now on for
+    /// `time`; [`Stall::over`] waits for the end. Connections of clients are never held.
     ///
     /// # Errors
     /// [`Error::UnknownRelay`], or [`Error::NoProxy`] with [`Link::Direct`].
-    pub async fn stall(&self, a: &str, b: &str, time: Duration) -> Result<StallReport, Error> {
+    pub fn stall(&self, a: &str, b: &str, time: Duration) -> Result<Stall, Error> {
         let (a, b) = (self.known(a)?, self.known(b)?);
-        let stall = self
-            .proxies
-            .as_ref()
-            .ok_or(Error::NoProxy)?
-            .stall(&a.name, &b.name, time);
-        Ok(stall.await)
+        match (&self.proxies, &self.addresses) {
+            (Some(proxies), _) => Ok(proxies.stall(&a.name, &b.name, time)),
+            (None, Addresses::Namespaces(spaces)) => {
+                let index = |relay| self.relays.iter().position(|other| other == relay);
+                let [a, b] = [a, b].map(|relay| index(relay).expect("it is one of them"));
+                Ok(spaces.stall(a, b, time))
+            }
+            (None, Addresses::Loopback(_)) => Err(Error::NoProxy),
+        }
     }
 
-    /// The open connections into relays, with byte counts. Empty with [`Link::Direct`].
+    /// Client namespace `index`, with [`Link::Namespaces`].
+    #[must_use]
+    pub fn client(&self, index: usize) -> Option<&Namespace> {
+        match &self.addresses {
+            Addresses::Namespaces(spaces) => spaces.clients().get(index),
+            Addresses::Loopback(_) => None,
+        }
+    }
+
+    /// The open connections into relays, with byte counts. Only with [`Link::Proxied`].
     #[must_use]
     pub fn connections(&self) -> Vec<Connection> {
         self.proxies

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::Error;
 use crate::control::Control;
 use crate::keys::spawn_error;
+use crate::netns::Namespace;
 
 /// tor exits within milliseconds of SIGTERM; what does not is killed.
 const TERM_GRACE: Duration = Duration::from_secs(2);
@@ -28,14 +29,20 @@ pub(crate) struct TorProcess {
 }
 
 impl TorProcess {
-    /// Starts tor on `data/torrc`.
-    pub(crate) fn spawn(tor: &Path, name: &str, data: &Path) -> Result<Self, Error> {
+    /// Starts tor on `data/torrc`, in a namespace if there is one.
+    pub(crate) fn spawn(
+        tor: &Path,
+        name: &str,
+        data: &Path,
+        space: Option<&Namespace>,
+    ) -> Result<Self, Error> {
         let empty = data.join("empty");
         fs::write(&empty, "").map_err(|e| Error::file(&empty, e))?;
         let out = data.join("stdout.log");
         let log = File::create(&out).map_err(|e| Error::file(&out, e))?;
         let log2 = log.try_clone().map_err(|e| Error::file(&out, e))?;
-        let child = Command::new(tor)
+        let mut command = Command::new(tor);
+        command
             .arg("-f")
             .arg(data.join("torrc"))
             .arg("--defaults-torrc")
@@ -44,9 +51,12 @@ impl TorProcess {
             .stdout(log)
             .stderr(log2)
             // Ctrl-C in a terminal goes to the owner alone, which then stops in its own order.
-            .process_group(0)
-            .spawn()
-            .map_err(|e| spawn_error(e, "tor"))?;
+            .process_group(0);
+        let child = match space {
+            Some(space) => space.spawn(command),
+            None => command.spawn(),
+        };
+        let child = child.map_err(|e| spawn_error(e, "tor"))?;
         Ok(Self {
             name: name.to_owned(),
             data: data.to_owned(),

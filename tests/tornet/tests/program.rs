@@ -1,4 +1,6 @@
 //! The program `tornet`: its output, its commands, and its end by a signal or by force.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -23,25 +23,18 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::Error;
+use crate::delay::Delay;
 use crate::identity::{HIDDEN_OR_PORT, Relay};
-use pump::{Delay, Pump};
+use crate::stall::Stall;
+use pump::Pump;
 use sockets::Sockets;
 use wires::{Wire, Wires};
 
 pub use wires::{Connection, Dialler};
-
-/// What a stall did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StallReport {
-    /// Connections between the two relays that were open when it began.
-    pub connections: usize,
-    /// How long it lasted.
-    pub lasted: Duration,
-}
 
 /// How the proxies treat every connection.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +49,6 @@ struct Settings {
 pub(crate) struct Proxies {
     wires: Arc<Wires>,
     sockets: Arc<Sockets>,
-    runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -95,7 +87,6 @@ impl Proxies {
             };
             runtime.spawn(front.serve(listener));
         }
-        let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()
             .name("tornet-proxy".into())
@@ -107,7 +98,6 @@ impl Proxies {
         Ok(Self {
             wires,
             sockets,
-            runtime: handle,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -122,25 +112,10 @@ impl Proxies {
         self.wires.list()
     }
 
-    /// Holds everything between two relays for `time`; runs on whichever executor awaits it.
-    pub(crate) fn stall(
-        &self,
-        a: &str,
-        b: &str,
-        time: Duration,
-    ) -> impl Future<Output = StallReport> + Send + use<> {
-        let begun = Instant::now();
-        let until = begun + time;
-        let connections = self.wires.hold(a, b, until);
-        let over = self.runtime.spawn(tokio::time::sleep_until(until.into()));
-        async move {
-            // The sleep ends early only if the network is dropped meanwhile.
-            let _ = over.await;
-            StallReport {
-                connections,
-                lasted: begun.elapsed(),
-            }
-        }
+    /// Holds everything between two relays for `time`.
+    pub(crate) fn stall(&self, a: &str, b: &str, time: Duration) -> Stall {
+        let connections = self.wires.hold(a, b, Instant::now() + time);
+        Stall::new(time, Some(connections))
     }
 }
 

@@ -41,7 +41,7 @@ impl Sockets {
 }
 
 /// The inode of the socket with these ends.
-fn inode<'a>(table: &'a str, local: SocketAddrV4, remote: SocketAddrV4) -> Option<&'a str> {
+fn inode(table: &str, local: SocketAddrV4, remote: SocketAddrV4) -> Option<&str> {
     let (local, remote) = (as_in_table(local), as_in_table(remote));
     table.lines().find_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
