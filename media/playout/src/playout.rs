@@ -20,6 +20,8 @@ const FRAME_MICROS: i64 = 20_000;
 const OVERTAKEN: u32 = 5;
 /// How far above the ceiling the delay may be without anything being skipped, microseconds.
 const ABOVE: i64 = 10_000;
+/// Beyond any clock, microseconds: 9000 years.
+const TRANSIT_MAX: i64 = 1 << 58;
 /// First copies after which the target follows what was seen instead of the start value.
 const WARM: u64 = 100;
 /// First copies after which enough is known to keep the delay down: 4 s.
@@ -108,6 +110,8 @@ pub struct Playout {
     settled: Timestamp,
     /// Since when the delay has been above the target by more than the slack.
     surplus_since: Option<Timestamp>,
+    /// Delay of the last pull, and when it was.
+    pulled: Option<(i64, Timestamp)>,
     stranger: Option<(u32, u32)>,
     stats: Stats,
 }
@@ -127,6 +131,7 @@ impl Playout {
             skips: 0,
             settled: Timestamp::ZERO,
             surplus_since: None,
+            pulled: None,
             stranger: None,
             stats: Stats::default(),
         }
@@ -194,6 +199,7 @@ impl Playout {
             return self.skip(next, now);
         }
         self.skips = 0;
+        self.pulled = Some((transit(next, now), now));
         let frame = FrameNumber(next);
         if let Some(payload) = self.frames.take(next) {
             self.next = Some(next.saturating_add(1));
@@ -318,6 +324,10 @@ impl Playout {
         } else {
             self.config.floor
         };
+        if self.next.is_none() {
+            // The first packet's repeats look late only because nothing was sent before it.
+            return Some(summary.smallest + micros(self.config.start));
+        }
         let early = self.transits.total() < SETTLED;
         let margin = if early {
             self.config.early_margin
@@ -340,9 +350,11 @@ impl Playout {
             |transit: i64| Duration::from_micros((transit - smallest).max(0).unsigned_abs());
         Stats {
             target: self.target().map_or(Duration::ZERO, above),
-            delay: self
-                .next
-                .map_or(Duration::ZERO, |next| above(transit(next, now))),
+            delay: self.pulled.map_or(Duration::ZERO, |(delay, at)| {
+                // An output that does not pull adds its own.
+                let idle = now.saturating_since(at).saturating_sub(FRAME_DURATION);
+                above(delay) + idle
+            }),
             buffered: self.frames.buffered(),
             ..self.stats
         }
@@ -350,7 +362,10 @@ impl Playout {
 }
 
 fn transit(frame: u32, at: Timestamp) -> i64 {
-    at.signed_micros_since(Timestamp::ZERO) - i64::from(frame) * FRAME_MICROS
+    let clock = at.signed_micros_since(Timestamp::ZERO);
+    let micros = clock.saturating_sub(i64::from(frame) * FRAME_MICROS);
+    // Whatever the clock says, differences of two transits must not overflow.
+    micros.clamp(-TRANSIT_MAX, TRANSIT_MAX)
 }
 
 fn micros(duration: Duration) -> i64 {

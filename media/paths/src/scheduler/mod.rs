@@ -1,18 +1,16 @@
 //! The scheduler: a function of its state, what it is told, the time and a seed.
 
-use core::time::Duration;
+mod feedback;
+mod status;
 
-use tacit_packet::{ArrivalReport, MediaTime};
+use tacit_packet::MediaTime;
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
-use crate::blame::Accusations;
 use crate::config::Config;
-use crate::delay;
-use crate::leg::{Fate, Leg, LegStatus, Legs, Side};
-use crate::limits::ROUND_TRIP_MAX_MICROS;
+use crate::leg::{Fate, Leg, Legs, Side};
 use crate::ranking::{Ranking, Want};
 use crate::round_trip::{RoundTrip, RoundTrips};
-use crate::sent::{Sent, SentLog};
+use crate::sent::SentLog;
 
 /// Why a packet takes its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -294,182 +292,6 @@ impl Scheduler {
             leg.sent += 1;
             leg.last_sent = Some(now);
             leg.sent_through = sent.order;
-        }
-    }
-
-    /// Takes the reports of one authentic packet of the peer, which stated `sent_at`.
-    pub fn on_feedback(&mut self, sent_at: MediaTime, reports: &[ArrivalReport], now: Timestamp) {
-        for report in reports {
-            self.on_report(sent_at, report, now);
-        }
-        self.advance_horizon(sent_at, now);
-    }
-
-    fn on_report(&mut self, sent_at: MediaTime, report: &ArrivalReport, now: Timestamp) {
-        let Some(sent) = self.sent.find(report.slot, report.path) else {
-            self.counters.unknown += 1;
-            return;
-        };
-        let hold = sent_at.signed_micros_since(report.arrived_at);
-        let round_trip = now.signed_micros_since(sent.at) - hold;
-        // 2 ms: both clocks are read twice and rounded.
-        if hold < 0 || !(-2_000..=ROUND_TRIP_MAX_MICROS).contains(&round_trip) {
-            self.counters.impossible += 1;
-            return;
-        }
-        let sample = Duration::from_micros(round_trip.max(0).unsigned_abs());
-        self.round_trips.record(sample, now);
-        if sent.acknowledged {
-            self.counters.repeated += 1;
-            return;
-        }
-        sent.acknowledged = true;
-        let sent = *sent;
-        self.counters.taken += 1;
-        self.acknowledge(sent, report.arrived_at, now);
-    }
-
-    fn acknowledge(&mut self, sent: Sent, arrived_at: MediaTime, now: Timestamp) {
-        let origin = *self.origin.get_or_insert(Origin {
-            local: sent.at,
-            peer: arrived_at,
-        });
-        let delay = origin.peer_micros(arrived_at) - origin.local_micros(sent.at);
-        let mut up = self.local.get_mut(sent.path.sender);
-        let mut down = self.peer.get_mut(sent.path.receiver);
-        let needed = if self.config.kind == LegKind::Turn {
-            2
-        } else {
-            1
-        };
-        let mut halves: [Option<&mut delay::Delay>; 2] = [
-            up.as_mut().map(|leg| &mut leg.delay),
-            down.as_mut().map(|leg| &mut leg.delay),
-        ];
-        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
-        let delay = delay as f64;
-        match &mut halves {
-            [Some(up), Some(down)] => delay::measure(&mut [up, down], delay, now),
-            // With TURN legs half a path tells nothing: the other half is gone.
-            [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, now),
-            _ => {}
-        }
-        // Streams keep their order, so all that was sent on these legs before has arrived too, or
-        // is held up on its other half.
-        for leg in [up, down].into_iter().flatten() {
-            leg.acknowledged += 1;
-            leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
-        }
-    }
-
-    /// All that arrived before `sent_at` has been reported by now; what has not is late.
-    fn advance_horizon(&mut self, sent_at: MediaTime, now: Timestamp) {
-        let Some(origin) = self.origin else { return };
-        let told = origin.peer_micros(sent_at);
-        // A packet cannot have been sent later than now, less the fastest leg's delay.
-        let fastest = |legs: &Legs| {
-            let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
-            measured
-                .map(|leg| leg.delay.mean())
-                .min_by(f64::total_cmp)
-                .unwrap_or(0.0)
-        };
-        let fastest = fastest(&self.local) + fastest(&self.peer);
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let latest = origin
-            .local_micros(now)
-            .saturating_add(fastest as i64 + 50_000);
-        if told > latest {
-            self.counters.impossible_clock += 1;
-            return;
-        }
-        self.last_feedback = Some(now);
-        self.horizon = self.horizon.max(told);
-    }
-
-    fn update_suspects(&mut self) {
-        let Some(origin) = self.origin else { return };
-        let limit = i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX);
-        let mut accusations = Accusations::default();
-        for sent in self.sent.pending() {
-            if self.overdue(sent, origin) <= limit {
-                continue;
-            }
-            let local = self.local.accused(sent.path.sender, sent.order);
-            let peer = self.peer.accused(sent.path.receiver, sent.order);
-            match (local, peer) {
-                (Some(local), Some(peer)) => accusations.either(local, peer),
-                (Some(local), None) => accusations.local(local),
-                (None, Some(peer)) => accusations.peer(peer),
-                // Dropped before the socket, or its reports were.
-                (None, None) => {}
-            }
-        }
-        let order = self.sent.newest();
-        let [local, peer] = accusations.blame();
-        self.local.suspect(local, order);
-        self.peer.suspect(peer, order);
-    }
-
-    /// How late a packet is by what the peer has told, microseconds.
-    fn overdue(&self, sent: &Sent, origin: Origin) -> i64 {
-        let half = |legs: &Legs, index| match legs.get(index) {
-            Some(leg) if !leg.is_fresh() => leg.delay.mean(),
-            // Never measured, or gone: as slow as the slowest, and then some.
-            _ => {
-                let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
-                let slowest = measured.map(|leg| leg.delay.mean()).max_by(f64::total_cmp);
-                slowest.map_or(0.0, |slowest| slowest + 150_000.0)
-            }
-        };
-        let expected = half(&self.local, sent.path.sender) + half(&self.peer, sent.path.receiver);
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let expected = expected as i64;
-        self.horizon
-            .saturating_sub(origin.local_micros(sent.at))
-            .saturating_sub(expected)
-    }
-
-    const fn side(&self, side: Side) -> &Legs {
-        match side {
-            Side::Local => &self.local,
-            Side::Peer => &self.peer,
-        }
-    }
-
-    /// All legs, for the latency meter.
-    pub fn legs(&self) -> impl Iterator<Item = LegStatus> {
-        [Side::Local, Side::Peer].into_iter().flat_map(move |side| {
-            let legs = self.side(side).as_slice();
-            let measured = legs.iter().filter(|leg| !leg.is_fresh());
-            let fastest = measured.map(|leg| leg.delay.mean()).min_by(f64::total_cmp);
-            legs.iter().map(move |leg| self.status(side, leg, fastest))
-        })
-    }
-
-    fn status(&self, side: Side, leg: &Leg, fastest: Option<f64>) -> LegStatus {
-        let micros = |value: f64| Duration::from_secs_f64((value / 1e6).clamp(0.0, 1e6));
-        let overdue = self.origin.and_then(|origin| {
-            let on_leg = |sent: &&Sent| match side {
-                Side::Local => sent.path.sender == leg.index,
-                Side::Peer => sent.path.receiver == leg.index,
-            };
-            let later = |sent: &&Sent| sent.order > leg.acknowledged_through;
-            let oldest = self.sent.pending().filter(on_leg).find(later)?;
-            Some(self.overdue(oldest, origin))
-        });
-        LegStatus {
-            side,
-            index: leg.index,
-            relative_delay: fastest
-                .filter(|_| !leg.is_fresh())
-                .map(|fastest| micros(leg.delay.mean() - fastest)),
-            noise: micros(leg.delay.noise()),
-            suspect: leg.suspect,
-            sent: leg.sent,
-            acknowledged: leg.acknowledged,
-            overdue: Duration::from_micros(overdue.unwrap_or(0).max(0).unsigned_abs()),
-            suspected: leg.suspected,
         }
     }
 

@@ -1,0 +1,154 @@
+//! What the peer's reports teach: delays, the round trip, and which legs are suspect.
+
+use core::time::Duration;
+
+use tacit_packet::{ArrivalReport, MediaTime};
+use tacit_types::{LegKind, Timestamp};
+
+use super::{Origin, Scheduler};
+use crate::blame::Accusations;
+use crate::delay;
+use crate::leg::Legs;
+use crate::limits::ROUND_TRIP_MAX_MICROS;
+use crate::sent::Sent;
+
+/// Both clocks are read twice and rounded, microseconds.
+const CLOCK_ERROR: i64 = 2_000;
+/// How much earlier than expected the peer's newest packet may have come, microseconds.
+const EARLY_MAX: i64 = 50_000;
+/// A leg never measured is taken to be slower than the slowest by this, microseconds.
+const UNMEASURED: f64 = 150_000.0;
+
+impl Scheduler {
+    /// Takes the reports of one authentic packet of the peer, which stated `sent_at`.
+    pub fn on_feedback(&mut self, sent_at: MediaTime, reports: &[ArrivalReport], now: Timestamp) {
+        for report in reports {
+            self.on_report(sent_at, report, now);
+        }
+        self.advance_horizon(sent_at, now);
+    }
+
+    fn on_report(&mut self, sent_at: MediaTime, report: &ArrivalReport, now: Timestamp) {
+        let Some(sent) = self.sent.find(report.slot, report.path) else {
+            self.counters.unknown += 1;
+            return;
+        };
+        let hold = sent_at.signed_micros_since(report.arrived_at);
+        let round_trip = now.signed_micros_since(sent.at) - hold;
+        if hold < 0 || !(-CLOCK_ERROR..=ROUND_TRIP_MAX_MICROS).contains(&round_trip) {
+            self.counters.impossible += 1;
+            return;
+        }
+        let sample = Duration::from_micros(round_trip.max(0).unsigned_abs());
+        self.round_trips.record(sample, now);
+        if sent.acknowledged {
+            self.counters.repeated += 1;
+            return;
+        }
+        sent.acknowledged = true;
+        let sent = *sent;
+        self.counters.taken += 1;
+        self.acknowledge(sent, report.arrived_at, now);
+    }
+
+    fn acknowledge(&mut self, sent: Sent, arrived_at: MediaTime, now: Timestamp) {
+        let origin = *self.origin.get_or_insert(Origin {
+            local: sent.at,
+            peer: arrived_at,
+        });
+        let delay = origin.peer_micros(arrived_at) - origin.local_micros(sent.at);
+        let mut up = self.local.get_mut(sent.path.sender);
+        let mut down = self.peer.get_mut(sent.path.receiver);
+        let needed = if self.config.kind == LegKind::Turn {
+            2
+        } else {
+            1
+        };
+        let mut halves: [Option<&mut delay::Delay>; 2] = [
+            up.as_mut().map(|leg| &mut leg.delay),
+            down.as_mut().map(|leg| &mut leg.delay),
+        ];
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
+        let delay = delay as f64;
+        match &mut halves {
+            [Some(up), Some(down)] => delay::measure(&mut [up, down], delay, now),
+            // With TURN legs half a path tells nothing: the other half is gone.
+            [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, now),
+            _ => {}
+        }
+        // Streams keep their order, so all that was sent on these legs before has arrived too, or
+        // is held up on its other half.
+        for leg in [up, down].into_iter().flatten() {
+            leg.acknowledged += 1;
+            leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
+        }
+    }
+
+    /// All that arrived before `sent_at` has been reported by now; what has not is late.
+    fn advance_horizon(&mut self, sent_at: MediaTime, now: Timestamp) {
+        let Some(origin) = self.origin else { return };
+        let told = origin.peer_micros(sent_at);
+        // A packet cannot have been sent later than now, less the fastest leg's delay.
+        let fastest = |legs: &Legs| {
+            let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
+            measured
+                .map(|leg| leg.delay.mean())
+                .min_by(f64::total_cmp)
+                .unwrap_or(0.0)
+        };
+        let fastest = fastest(&self.local) + fastest(&self.peer);
+        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+        let latest = origin
+            .local_micros(now)
+            .saturating_add(fastest as i64 + EARLY_MAX);
+        if told > latest {
+            self.counters.impossible_clock += 1;
+            return;
+        }
+        self.last_feedback = Some(now);
+        self.horizon = self.horizon.max(told);
+    }
+
+    pub(super) fn update_suspects(&mut self) {
+        let Some(origin) = self.origin else { return };
+        let limit = i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX);
+        let mut accusations = Accusations::default();
+        for sent in self.sent.pending() {
+            if self.overdue(sent, origin) <= limit {
+                continue;
+            }
+            let local = self.local.accused(sent.path.sender, sent.order);
+            let peer = self.peer.accused(sent.path.receiver, sent.order);
+            match (local, peer) {
+                (Some(local), Some(peer)) => accusations.either(local, peer),
+                (Some(local), None) => accusations.local(local),
+                (None, Some(peer)) => accusations.peer(peer),
+                // Dropped before the socket, or its reports were.
+                (None, None) => {}
+            }
+        }
+        let order = self.sent.newest();
+        let [local, peer] = accusations.blame();
+        self.local.suspect(local, order);
+        self.peer.suspect(peer, order);
+    }
+
+    /// How late a packet is by what the peer has told, microseconds.
+    pub(super) fn overdue(&self, sent: &Sent, origin: Origin) -> i64 {
+        let half = |legs: &Legs, index| match legs.get(index) {
+            Some(leg) if !leg.is_fresh() => leg.delay.mean(),
+            // Never measured, or gone: as slow as the slowest, and then some.
+            _ => {
+                let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
+                let slowest = measured.map(|leg| leg.delay.mean()).max_by(f64::total_cmp);
+                slowest.map_or(0.0, |slowest| slowest + UNMEASURED)
+            }
+        };
+        let expected = half(&self.local, sent.path.sender) + half(&self.peer, sent.path.receiver);
+        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+        let expected = expected as i64;
+        self.horizon
+            .saturating_sub(origin.local_micros(sent.at))
+            .saturating_sub(expected)
+    }
+}

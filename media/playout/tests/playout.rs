@@ -1,0 +1,300 @@
+//! The playout alone: starting, stalls, jumps, hostile numbers.
+
+use proptest::prelude::*;
+use tacit_playout::{Cause, Config, Inserted, Loudness, Playout, Pull, Stats};
+use tacit_types::{FrameNumber, Timestamp};
+
+const FRAME: u64 = 20_000;
+const START: u64 = 5_000_000;
+
+fn at(micros: u64) -> Timestamp {
+    Timestamp::from_micros(START + micros)
+}
+
+fn payload(frame: u32) -> [u8; 60] {
+    let mut payload = [0; 60];
+    payload[..4].copy_from_slice(&frame.to_be_bytes());
+    payload
+}
+
+/// A playout, pulled every 20 ms by a loop that also inserts.
+struct Bench {
+    playout: Playout,
+    now: u64,
+    played: Vec<u32>,
+    concealed: Vec<Cause>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let playout = Playout::new(Config::default());
+        Self {
+            playout,
+            now: 0,
+            played: Vec::new(),
+            concealed: Vec::new(),
+        }
+    }
+
+    fn insert(&mut self, frame: u32) -> Inserted {
+        self.playout
+            .insert(FrameNumber(frame), &payload(frame), at(self.now))
+    }
+
+    fn tick(&mut self) -> Pull {
+        let mut pull = self.playout.pull(at(self.now));
+        while let Pull::Skip { .. } = pull {
+            pull = self.playout.pull(at(self.now));
+        }
+        match pull {
+            Pull::Decode {
+                frame,
+                payload: bytes,
+            } => {
+                assert_eq!(bytes, payload(frame.0));
+                self.played.push(frame.0);
+            }
+            Pull::Conceal { cause, .. } => self.concealed.push(cause),
+            _ => {}
+        }
+        self.now += FRAME;
+        pull
+    }
+
+    /// One frame in and one out a tick.
+    fn run(&mut self, frames: core::ops::Range<u32>) {
+        for frame in frames {
+            self.insert(frame);
+            self.tick();
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        self.playout.stats(at(self.now))
+    }
+}
+
+#[test]
+fn nothing_is_played_before_the_target_is_reached() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.tick(), Pull::Wait);
+    for frame in 0..4 {
+        assert_eq!(bench.insert(frame), Inserted::New);
+        assert_eq!(bench.insert(frame), Inserted::Duplicate);
+        assert_eq!(bench.tick(), Pull::Wait);
+    }
+    bench.insert(4);
+    assert!(matches!(
+        bench.tick(),
+        Pull::Decode {
+            frame: FrameNumber(0),
+            ..
+        }
+    ));
+    assert_eq!(bench.stats().duplicates, 4);
+    assert_eq!(bench.stats().delay.as_millis(), 80);
+}
+
+#[test]
+fn a_first_packet_with_five_frames_starts_at_once() {
+    let mut bench = Bench::new();
+    for frame in (96..=100).rev() {
+        bench.insert(frame);
+    }
+    assert!(matches!(
+        bench.tick(),
+        Pull::Decode {
+            frame: FrameNumber(96),
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_steady_stream_is_played_whole() {
+    let mut bench = Bench::new();
+    bench.run(0..3000);
+    let stats = bench.stats();
+    assert_eq!(
+        (stats.concealed, stats.held, stats.skipped, stats.late),
+        (0, 0, 0, 0)
+    );
+    assert_eq!(bench.played, (0..2996).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_lost_frame_is_concealed_once_and_its_late_copy_counted_once() {
+    let mut bench = Bench::new();
+    bench.run(0..500);
+    bench.insert(501);
+    bench.tick();
+    bench.run(502..520);
+    assert_eq!(bench.concealed, [Cause::Lost]);
+    assert_eq!(bench.insert(500), Inserted::Late);
+    assert_eq!(bench.insert(500), Inserted::Duplicate);
+    assert_eq!(bench.stats().late, 1);
+}
+
+#[test]
+fn what_comes_after_a_short_drought_is_played_whole_and_the_delay_comes_down() {
+    let mut bench = Bench::new();
+    bench.run(0..500);
+    for _ in 0..8 {
+        bench.tick();
+    }
+    for frame in 500..508 {
+        bench.insert(frame);
+    }
+    assert!(bench.concealed.iter().all(|&cause| cause == Cause::Held));
+    let held = bench.concealed.len();
+    assert!((4..=5).contains(&held), "{held}");
+    let high = bench.stats().delay;
+    bench.run(508..1000);
+    let stats = bench.stats();
+    assert!(stats.delay + core::time::Duration::from_millis(50) <= high);
+    assert!(stats.skipped <= held as u64);
+    let heard = bench.played.len() + usize::try_from(stats.skipped).expect("few");
+    assert_eq!(
+        heard,
+        bench.played.last().map_or(0, |&last| last as usize + 1)
+    );
+}
+
+#[test]
+fn quiet_frames_are_skipped_before_speech() {
+    let skipped_after = |loudness| {
+        let mut bench = Bench::new();
+        bench.run(0..500);
+        for _ in 0..7 {
+            bench.tick();
+        }
+        for frame in 500..507 {
+            bench.insert(frame);
+        }
+        (507..1000u32).find(|&frame| {
+            bench.playout.heard(loudness);
+            bench.run(frame..frame + 1);
+            bench.stats().skipped > 0
+        })
+    };
+    let (quiet, loud) = (
+        skipped_after(Loudness::Quiet),
+        skipped_after(Loudness::Loud),
+    );
+    assert!(quiet.is_some() && quiet <= loud, "{quiet:?} {loud:?}");
+}
+
+#[test]
+fn a_long_outage_does_not_leave_a_long_delay() {
+    let mut bench = Bench::new();
+    bench.run(0..500);
+    for _ in 0..250 {
+        bench.tick();
+    }
+    // The stalled leg releases everything: leftovers first.
+    for frame in 500..750 {
+        bench.insert(frame);
+    }
+    bench.run(750..1250);
+    let stats = bench.stats();
+    assert!(stats.delay.as_millis() <= 250, "{stats:?}");
+    assert!(
+        bench.concealed[..5]
+            .iter()
+            .all(|&cause| cause == Cause::Held)
+    );
+    assert_eq!(stats.restarts, 0);
+}
+
+#[test]
+fn a_lasting_rise_of_delay_is_followed() {
+    let mut bench = Bench::new();
+    bench.run(0..500);
+    for _ in 0..25 {
+        bench.tick();
+    }
+    bench.run(500..1500);
+    let before = bench.played.len();
+    bench.run(1500..1600);
+    assert_eq!(bench.played.len() - before, 100, "all are in time again");
+}
+
+#[test]
+fn a_sender_that_starts_again_is_followed_and_nonsense_is_not() {
+    let mut bench = Bench::new();
+    bench.run(10_000..10_500);
+    assert_eq!(bench.insert(4_000_000_000), Inserted::Elsewhere);
+    assert_eq!(bench.insert(0), Inserted::Elsewhere);
+    assert_eq!(bench.insert(10_200), Inserted::Stale);
+    bench.run(10_500..10_600);
+    assert_eq!(bench.stats().restarts, 0);
+    assert!(bench.concealed.is_empty());
+    bench.run(0..100);
+    assert_eq!(bench.stats().restarts, 1);
+    assert!(
+        bench
+            .played
+            .last()
+            .is_some_and(|&last| last > 80 && last < 100)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Any frames at any times: no panic, no endless skipping, each frame played at most once and in
+    /// order between restarts.
+    #[test]
+    fn any_input_is_survived(
+        steps in prop::collection::vec((any::<u8>(), any::<u32>(), 0u64..200_000, any::<bool>()), 1..600)
+    ) {
+        let mut playout = Playout::new(Config::default());
+        let mut now = 0u64;
+        let mut last: Option<(u32, u64)> = None;
+        for (kind, number, gap, quiet) in steps {
+            now += gap / (1 + u64::from(kind % 8));
+            let near = u32::try_from(now / FRAME).expect("short") + number % 40;
+            let frame = match kind % 16 {
+                0 => number,
+                1 => u32::MAX - number % 8,
+                2 => number % 8,
+                _ => near,
+            };
+            playout.insert(FrameNumber(frame), &payload(frame), at(now));
+            if kind >= 64 {
+                continue;
+            }
+            playout.heard(if quiet { Loudness::Quiet } else { Loudness::Loud });
+            let mut pulls = 0;
+            let pull = loop {
+                let pull = playout.pull(at(now));
+                pulls += 1;
+                prop_assert!(pulls <= 9, "skipping ends");
+                if !matches!(pull, Pull::Skip { .. }) {
+                    break pull;
+                }
+            };
+            let restarts = playout.stats(at(now)).restarts;
+            if let Pull::Decode { frame, .. } = pull {
+                if let Some((before, then)) = last {
+                    prop_assert!(frame.0 > before || restarts > then);
+                }
+                last = Some((frame.0, restarts));
+            }
+            prop_assert!(playout.stats(at(now)).buffered <= 256);
+        }
+    }
+
+    /// A clock that stands still or jumps.
+    #[test]
+    fn any_clock_is_survived(times in prop::collection::vec(any::<u64>(), 1..300)) {
+        let mut playout = Playout::new(Config::default());
+        for (frame, time) in times.into_iter().enumerate() {
+            let now = Timestamp::from_micros(time);
+            let frame = u32::try_from(frame).expect("few");
+            playout.insert(FrameNumber(frame), &payload(frame), now);
+            playout.pull(now);
+            let _ = playout.stats(now);
+        }
+    }
+}
