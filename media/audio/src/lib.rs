@@ -11,7 +11,8 @@
 //! and level meters). Nothing here blocks for longer than a file's page cache does.
 //!
 //! The device callbacks touch a lock-free ring and atomic counters and nothing else: no lock, no
-//! allocation, no file. A process has at most one device input and one device output open. A device
+//! allocation, no file. On Linux they run under PulseAudio or PipeWire where there is one, else ALSA. A
+//! process has at most one device input and one device output open. A device
 //! that vanishes, or a default that changes, is an [`AudioEvent`]: the stream is reopened as soon as
 //! there is a device again, and the call goes on meanwhile.
 //!

@@ -25,7 +25,7 @@ pcm.pulse { type pulse hint { show on description \"PulseAudio\" } }
 ";
 
 /// Debian packages that this module needs.
-pub const PACKAGES: [&str; 3] = ["pulseaudio", "pulseaudio-utils", "libasound2-plugins"];
+pub const PACKAGES: [&str; 2] = ["pulseaudio", "pulseaudio-utils"];
 
 /// Why there are no null sinks.
 #[derive(Debug, thiserror::Error)]
