@@ -4,6 +4,7 @@ use super::ConnectionId;
 use crate::bucket::Bucket;
 use crate::frame::Handle;
 use crate::limits::{CONNECTION_IDLE, FIRST_FRAME_IDLE, HANDLE_LIFETIME, PARTIAL_FRAME};
+use core::hash::Hasher;
 use tacit_types::{MailboxId, Timestamp};
 
 /// Why the server wants to be woken.
@@ -134,5 +135,27 @@ impl Connection {
         let handle = Handle(self.next_handle);
         self.next_handle = self.next_handle.wrapping_add(1);
         handle
+    }
+}
+
+/// Spreads connection ids, which the shell counts up and no peer chooses: Fibonacci hashing (Knuth,
+/// TAOCP vol. 3, 6.4). The map is never iterated, so its order shows nowhere.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        let spread = (self.0 ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
     }
 }

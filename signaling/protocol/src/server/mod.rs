@@ -29,12 +29,13 @@ use crate::limits::{
     MAX_HANDLES, MAX_NAKS, NAK_DELAY, OPERATED_CONNECTIONS, PARTIAL_FRAME, PING_BURST,
     PING_INTERVAL, PROTOCOL_VERSION,
 };
-use connection::{Connection, Phase};
+use connection::{Connection, IdHasher, Phase};
+use core::hash::BuildHasherDefault;
 use mailboxes::{Attachment, Mailboxes};
 use pipes::Links;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use tacit_types::Timestamp;
 
 /// Names a connection. The shell chooses it and never uses one twice.
@@ -117,7 +118,7 @@ pub enum ServerEvent {
 pub struct Server {
     config: ServerConfig,
     rng: ChaCha20Rng,
-    connections: BTreeMap<ConnectionId, Connection>,
+    connections: HashMap<ConnectionId, Connection, BuildHasherDefault<IdHasher>>,
     /// Network connections that have not authenticated, oldest first; kept only when embedded.
     unauthenticated: VecDeque<ConnectionId>,
     mailboxes: Mailboxes,
@@ -136,7 +137,7 @@ impl Server {
         Self {
             config,
             rng: ChaCha20Rng::from_seed(seed),
-            connections: BTreeMap::new(),
+            connections: HashMap::default(),
             unauthenticated: VecDeque::new(),
             mailboxes: Mailboxes::default(),
             links: Links::default(),
