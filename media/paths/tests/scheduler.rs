@@ -1,0 +1,383 @@
+//! The scheduler alone: the pattern, suspicion, probes, hostile feedback.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use tacit_packet::{ArrivalReport, MediaTime};
+use tacit_paths::{Choice, ChoiceReason, Config, Fate, Scheduler, Side};
+use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
+
+const SLOT: u64 = 20_000;
+/// The peer's clock started 3 s before ours.
+const PEER: u64 = 3_000_000;
+
+fn media(micros: u64) -> MediaTime {
+    MediaTime(u32::try_from((micros + PEER) / 125).expect("short"))
+}
+
+/// A scheduler whose packets arrive after a delay that depends on the legs, and whose peer reports
+/// everything that has arrived, 100 ms later.
+struct Bench {
+    scheduler: Scheduler,
+    slot: u32,
+    delay: Box<dyn Fn(Path, u64) -> Option<u64>>,
+    /// Arrival, slot, path.
+    arriving: Vec<(u64, u32, Path)>,
+}
+
+impl Bench {
+    fn new(kind: LegKind, legs: u8, delay: impl Fn(Path, u64) -> Option<u64> + 'static) -> Self {
+        let mut scheduler = Scheduler::new(Config::new(kind), 5);
+        for leg in 0..legs {
+            assert!(scheduler.add_local_leg(LegIndex(leg)));
+            assert_eq!(scheduler.add_peer_leg(LegIndex(leg)), kind == LegKind::Turn);
+        }
+        Self {
+            scheduler,
+            slot: 0,
+            delay: Box::new(delay),
+            arriving: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        1_000_000 + u64::from(self.slot) * SLOT
+    }
+
+    fn step(&mut self) -> Option<Choice> {
+        let now = self.now();
+        let told_at = now - 100_000;
+        let clock = media(told_at);
+        let told: Vec<_> = self
+            .arriving
+            .extract_if(.., |(at, _, _)| *at <= told_at)
+            .collect();
+        let reports: Vec<_> = told
+            .into_iter()
+            .map(|(at, slot, path)| ArrivalReport {
+                slot: u16::try_from(slot & 0xffff).expect("masked"),
+                path,
+                arrived_at: media(at),
+            })
+            .collect();
+        self.scheduler
+            .on_feedback(clock, &reports, Timestamp::from_micros(now));
+        let slot = SlotNumber(self.slot);
+        self.slot += 1;
+        let choice = self.scheduler.choose(slot, Timestamp::from_micros(now))?;
+        self.scheduler
+            .on_sent(slot, choice.path, Timestamp::from_micros(now));
+        if let Some(delay) = (self.delay)(choice.path, now) {
+            self.arriving.push((now + delay, slot.0, choice.path));
+        }
+        Some(choice)
+    }
+
+    fn run(&mut self, slots: u32) -> Vec<Choice> {
+        (0..slots).filter_map(|_| self.step()).collect()
+    }
+}
+
+/// Leg 0 is the fastest, each further one 20 ms slower.
+fn graded(path: Path, _: u64) -> Option<u64> {
+    Some(150_000 + 10_000 * (u64::from(path.sender.0) + u64::from(path.receiver.0)))
+}
+
+#[test]
+fn the_pattern_is_best_second_best_reserve_best_third_best_reserve() {
+    let mut bench = Bench::new(LegKind::Onion, 8, graded);
+    bench.run(200);
+    let legs: Vec<u8> = bench
+        .run(8)
+        .iter()
+        .map(|choice| choice.path.sender.0)
+        .collect();
+    assert_eq!(
+        [legs[0], legs[1], legs[2], legs[4], legs[5], legs[6]],
+        [0, 1, 0, 0, 2, 0]
+    );
+    assert!(legs[3] > 2 && legs[7] > 2 && legs[3] != legs[7]);
+    let used: BTreeSet<u8> = bench
+        .run(200)
+        .iter()
+        .map(|choice| choice.path.sender.0)
+        .collect();
+    assert_eq!(used.len(), 8, "every leg is kept measured");
+    for five in bench.run(500).windows(5) {
+        let legs: BTreeSet<_> = five.iter().map(|choice| choice.path).collect();
+        assert!(legs.len() >= 3);
+    }
+}
+
+#[test]
+fn delays_and_round_trip_are_measured() {
+    let mut bench = Bench::new(LegKind::Onion, 4, graded);
+    bench.run(300);
+    for leg in bench.scheduler.legs() {
+        let measured = leg.relative_delay.expect("measured").as_millis();
+        assert!(
+            measured.abs_diff(u128::from(leg.index.0) * 20) <= 5,
+            "{leg:?}"
+        );
+        assert!(!leg.suspect && leg.acknowledged > 0);
+    }
+    // 150 ms there, at once or up to 20 ms later told, 100 ms back.
+    let round_trip = bench.scheduler.round_trip().expect("measured");
+    assert!(
+        (240..=260).contains(&round_trip.best.as_millis()),
+        "{round_trip:?}"
+    );
+}
+
+#[test]
+fn a_stalled_leg_is_suspected_avoided_and_taken_back() {
+    let stalled = |path: Path, now: u64| {
+        let normal = graded(path, now)?;
+        let stall = 5_000_000..7_000_000;
+        let held = path.sender.0 == 0 && stall.contains(&(now + normal));
+        Some(if held { stall.end - now } else { normal })
+    };
+    let mut bench = Bench::new(LegKind::Onion, 8, stalled);
+    bench.run(190);
+    let during = bench.run(60);
+    let last = during
+        .iter()
+        .rposition(|choice| choice.path.sender.0 == 0)
+        .expect("before");
+    // From the fourth slot on: 150 ms there, 60 ms patience, 100 ms back and a slot.
+    assert!(last <= 20, "{last}");
+    assert!(
+        bench
+            .scheduler
+            .legs()
+            .any(|leg| leg.suspect && leg.index == LegIndex(0))
+    );
+    let probes = bench.run(50);
+    assert!(
+        probes
+            .iter()
+            .any(|choice| choice.reason == ChoiceReason::ProbeSuspect)
+    );
+    bench.run(300);
+    assert!(bench.scheduler.legs().all(|leg| !leg.suspect));
+    let after = bench.run(8);
+    assert_eq!(after[0].path.sender, LegIndex(0), "it is the fastest again");
+}
+
+#[test]
+fn one_stalled_half_of_turn_paths_is_found() {
+    let stalled = |path: Path, now: u64| {
+        let held = path.receiver.0 == 0 && now > 5_000_000;
+        if held { None } else { graded(path, now) }
+    };
+    let mut bench = Bench::new(LegKind::Turn, 6, stalled);
+    bench.run(260);
+    let suspects = |bench: &Bench| {
+        let legs = bench.scheduler.legs().filter(|leg| leg.suspect);
+        legs.map(|leg| (leg.side, leg.index.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(suspects(&bench), [(Side::Peer, 0)]);
+    let lost = bench
+        .run(200)
+        .iter()
+        .filter(|choice| choice.path.receiver.0 == 0)
+        .count();
+    assert!(lost <= 5, "{lost}");
+    assert_eq!(suspects(&bench), [(Side::Peer, 0)]);
+}
+
+#[test]
+fn fresh_legs_are_probed_early() {
+    let mut bench = Bench::new(LegKind::Onion, 2, graded);
+    bench.run(100);
+    assert!(bench.scheduler.add_local_leg(LegIndex(9)));
+    assert!(!bench.scheduler.add_local_leg(LegIndex(9)), "known");
+    let probes = bench.run(4);
+    let probe = probes
+        .iter()
+        .find(|choice| choice.path.sender == LegIndex(9))
+        .expect("soon");
+    assert_eq!(probe.reason, ChoiceReason::ProbeFresh);
+    bench.run(50);
+    assert!(
+        bench
+            .scheduler
+            .legs()
+            .all(|leg| leg.relative_delay.is_some())
+    );
+}
+
+#[test]
+fn no_leg_one_leg_and_legs_that_go() {
+    let mut bench = Bench::new(LegKind::Onion, 0, graded);
+    assert_eq!(bench.step(), None);
+    bench.scheduler.add_local_leg(LegIndex(3));
+    assert!(
+        bench
+            .run(50)
+            .iter()
+            .all(|choice| choice.reason == ChoiceReason::Only)
+    );
+    bench.scheduler.add_local_leg(LegIndex(4));
+    bench.run(50);
+    assert!(bench.scheduler.remove_local_leg(LegIndex(3)));
+    assert!(!bench.scheduler.remove_local_leg(LegIndex(3)));
+    assert!(
+        bench
+            .run(50)
+            .iter()
+            .all(|choice| choice.path.sender == LegIndex(4))
+    );
+    bench.scheduler.remove_local_leg(LegIndex(4));
+    assert_eq!(bench.step(), None);
+    for leg in 0..40 {
+        assert_eq!(bench.scheduler.add_local_leg(LegIndex(leg)), leg < 16);
+    }
+}
+
+#[test]
+fn without_feedback_all_legs_take_turns() {
+    let mut bench = Bench::new(LegKind::Onion, 5, graded);
+    bench.run(100);
+    let mut used = BTreeSet::new();
+    for slot in 100..160 {
+        let now = Timestamp::from_micros(1_000_000 + slot * SLOT);
+        let slot = SlotNumber(u32::try_from(slot).expect("small"));
+        let choice = bench.scheduler.choose(slot, now).expect("has legs");
+        bench.scheduler.on_sent(slot, choice.path, now);
+        if choice.reason == ChoiceReason::Blind {
+            used.insert(choice.path);
+        }
+    }
+    assert_eq!(used.len(), 5);
+}
+
+#[test]
+fn successive_slots_avoid_a_shared_fate() {
+    let mut bench = Bench::new(LegKind::Onion, 8, graded);
+    for leg in [0, 1, 3] {
+        bench
+            .scheduler
+            .set_fate(Side::Local, LegIndex(leg), Some(Fate(1)));
+    }
+    bench.run(200);
+    let seconds: Vec<_> = bench.run(64);
+    let count = |leg, reason| {
+        seconds
+            .iter()
+            .filter(|c| c.path.sender == LegIndex(leg) && c.reason == reason)
+            .count()
+    };
+    assert_eq!(
+        count(2, ChoiceReason::Second),
+        8,
+        "the third in the second's place"
+    );
+    assert_eq!(count(3, ChoiceReason::Reserve), 0);
+}
+
+#[test]
+fn hostile_feedback_is_counted_and_changes_nothing() {
+    let mut honest = Bench::new(LegKind::Onion, 4, graded);
+    let mut attacked = Bench::new(LegKind::Onion, 4, graded);
+    honest.run(100);
+    attacked.run(100);
+    let now = Timestamp::from_micros(attacked.now());
+    let clock = media(attacked.now() - 100_000);
+    let path = |leg| Path {
+        sender: LegIndex(leg),
+        receiver: LegIndex(leg),
+    };
+    let report = |slot, leg, arrived_at| ArrivalReport {
+        slot,
+        path: path(leg),
+        arrived_at,
+    };
+    let before = attacked.scheduler.counters();
+    // Never sent, the wrong leg, an unknown leg; from the future; before it was sent.
+    for bad in [
+        report(9999, 0, clock),
+        report(99, 200, clock),
+        report(60_000, 1, clock),
+    ] {
+        attacked.scheduler.on_feedback(clock, &[bad], now);
+    }
+    let counters = attacked.scheduler.counters();
+    assert_eq!(counters.unknown - before.unknown, 3);
+    attacked
+        .scheduler
+        .on_feedback(MediaTime(clock.0 + 10_000_000), &[], now);
+    assert_eq!(attacked.scheduler.counters().impossible_clock, 1);
+    let paths = |choices: Vec<Choice>| choices.into_iter().map(|c| c.path).collect::<Vec<_>>();
+    assert_eq!(paths(honest.run(100)), paths(attacked.run(100)));
+}
+
+#[test]
+fn an_arrival_before_its_departure_is_impossible() {
+    let mut bench = Bench::new(LegKind::Onion, 1, graded);
+    let choice = bench.step().expect("has a leg");
+    let sent_at = media(bench.now());
+    let arrived_at = MediaTime(sent_at.0 - 8000);
+    let report = ArrivalReport {
+        slot: 0,
+        path: choice.path,
+        arrived_at,
+    };
+    let now = Timestamp::from_micros(bench.now());
+    bench.scheduler.on_feedback(sent_at, &[report], now);
+    assert_eq!(bench.scheduler.counters().impossible, 1);
+    assert_eq!(bench.scheduler.round_trip(), None);
+}
+
+proptest! {
+    /// Any sequence of inputs: no panic, one packet a slot, only over legs that exist; and the same
+    /// inputs give the same choices.
+    #[test]
+    fn any_input_is_survived_and_deterministic(
+        turn: bool,
+        seed: u64,
+        steps in prop::collection::vec((0u8..8, any::<u8>(), any::<u32>(), any::<u16>()), 0..400)
+    ) {
+        let run = || {
+            let kind = if turn { LegKind::Turn } else { LegKind::Onion };
+            let mut scheduler = Scheduler::new(Config::new(kind), seed);
+            let (mut legs, mut choices) = (BTreeSet::new(), Vec::new());
+            let mut now = Timestamp::ZERO;
+            for (slot, &(what, leg, number, low)) in (0u32..).zip(&steps) {
+                let index = LegIndex(leg % 20);
+                now = Timestamp::from_micros(now.as_micros() + u64::from(low));
+                match what {
+                    0 => {
+                        if scheduler.add_local_leg(index) {
+                            legs.insert(index);
+                        }
+                    }
+                    1 => {
+                        scheduler.add_peer_leg(index);
+                    }
+                    2 if leg > 200 => {
+                        scheduler.remove_local_leg(index);
+                        legs.remove(&index);
+                        scheduler.remove_peer_leg(index);
+                    }
+                    3 | 4 => {
+                        let path = Path { sender: index, receiver: index };
+                        let arrived_at = MediaTime(number);
+                        let report = ArrivalReport { slot: low % 400, path, arrived_at };
+                        scheduler.on_feedback(MediaTime(number.wrapping_add(9)), &[report; 3], now);
+                    }
+                    _ => {
+                        if let Some(choice) = scheduler.choose(SlotNumber(slot), now) {
+                            assert!(legs.contains(&choice.path.sender));
+                            scheduler.on_sent(SlotNumber(slot), choice.path, now);
+                            choices.push(choice);
+                        }
+                    }
+                }
+                assert!(scheduler.legs().count() <= 32);
+            }
+            choices
+        };
+        prop_assert_eq!(run(), run());
+    }
+}
