@@ -1,4 +1,5 @@
 //! Our client against Debian's coturn.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

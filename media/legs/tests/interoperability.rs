@@ -1,4 +1,5 @@
 //! Packets cross between our client and the family's stock client on one coturn.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The pinned TLS stream: sizes on the wire, the pin, and what is not sent.
+#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

@@ -80,7 +80,8 @@ impl JoinAcceptor {
     ///
     /// When the stream must be closed at once.
     pub fn open(&mut self, now: Timestamp) -> Result<PendingJoin, JoinRefusal> {
-        let at_once = Arc::strong_count(&self.pending) - 1 >= MAX_PENDING_JOINS;
+        // One count is our own.
+        let at_once = Arc::strong_count(&self.pending) > MAX_PENDING_JOINS;
         if at_once || self.live.len() >= MAX_LEGS {
             return self.refuse(JoinRefusal::TooManyAtOnce);
         }

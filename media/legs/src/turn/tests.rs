@@ -257,7 +257,7 @@ fn a_silent_server_is_given_up_in_time() {
 #[test]
 fn an_hour_of_refreshes_keeps_everything_alive_at_random_times() {
     let (mut leg, mut now) = live(8);
-    let mut bound_at = vec![now; 8];
+    let mut bound_at = [now; 8];
     let mut refreshed_at = now;
     let end = now + Duration::from_secs(3600);
     let mut gaps = Vec::new();
