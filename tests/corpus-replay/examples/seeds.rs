@@ -324,18 +324,18 @@ fn machines(seeds: &mut Seeds) {
         .map(|(_, f)| f.encode())
         .collect();
     seeds.push(("caller", "hello_and_ping", hello.concat()));
-    // 401 with REALM "r" and NONCE "n", as RFC 8656 has it.
-    let unauthorised = b"\x01\x13\x00\x18\x21\x12\xa4\x42tttttttttttt\x00\x09\x00\x04\x00\x00\x04\x01\x00\x14\x00\x01r\0\0\0\x00\x15\x00\x01n\0\0\0";
-    let mut turn = vec![
-        1,
-        u8::try_from(unauthorised.len().div_ceil(2)).expect("it is short"),
-    ];
-    turn.extend(unauthorised);
-    turn.extend([0, 4, 0x40, 0x00, 0x00, 0x04, b'd', b'a', b't', b'a', 3, 9]);
-    seeds.push(("turn", "unauthorised", turn));
-    seeds.push(("onion_join", "two", [[0xa0; 448], [0xa1; 448]].concat()));
+    // 401 with REALM "r" and NONCE "n" (RFC 8656), then ChannelData.
+    let mut turn =
+        b"\x01\x13\x00\x18\x21\x12\xa4\x42tttttttttttt\x00\x09\x00\x04\x00\x00\x04\x01".to_vec();
+    turn.extend(b"\x00\x14\x00\x01r\0\0\0\x00\x15\x00\x01n\0\0\0\x40\x00\x00\x04data");
+    seeds.push(("turn", "unauthorised_and_data", turn));
+    let mut packet = vec![0x40, 0x00, 0x01, 0xc0];
+    packet.resize(4 + 448, 0x5a);
+    seeds.push(("turn", "packet", packet));
+    seeds.push(("turn_answers", "each", (0..=u8::MAX).collect()));
+    seeds.push(("onion", "join", vec![1; 448]));
     seeds.push((
-        "onion_leg",
+        "onion",
         "three",
         (0..448 * 3).map(|i| (i % 251) as u8).collect(),
     ));

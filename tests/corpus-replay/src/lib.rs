@@ -15,7 +15,6 @@
 
 mod crypto;
 mod files;
-mod legs;
 mod media;
 mod rand;
 mod signaling;
@@ -37,8 +36,7 @@ pub const TARGETS: &[Target] = &[
     target("frame", signaling::frame),
     target("handshake", crypto::handshake),
     target("invite", crypto::invite),
-    target("onion_join", legs::onion_join),
-    target("onion_leg", legs::onion_leg),
+    target("onion", tacit_legs::fuzz::fuzz_onion_bytes),
     target("packet_content", media::packet_content),
     target("packet_opener", crypto::packet_opener),
     target("payload", signaling::payload),
@@ -48,7 +46,8 @@ pub const TARGETS: &[Target] = &[
     target("server", signaling::server),
     target("caller", signaling::caller),
     target("token", crypto::token),
-    target("turn", legs::turn),
+    target("turn", tacit_legs::fuzz::fuzz_turn_bytes),
+    target("turn_answers", tacit_legs::fuzz::fuzz_turn_answers),
     target("wav", files::wav),
 ];
 

@@ -1,4 +1,0 @@
-//! Fuzz target `onion_join`: see tests/corpus-replay.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tacit_corpus_replay::run("onion_join", bytes));
