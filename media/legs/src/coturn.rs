@@ -242,6 +242,7 @@ userdb={folder}/turndb
 pidfile={folder}/turnserver.pid
 log-file={folder}/turnserver.log
 simple-log
+verbose
 no-stdout-log
 "
     ))
