@@ -14,6 +14,7 @@ use tacit_signaling::{
     Attach, ConnectionId, DropCounts, FrameBytes, Server, ServerConfig, ServerEvent,
 };
 use tacit_types::{Timestamp, UnixTime};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -253,12 +254,7 @@ impl Shell {
     /// Never waits: a connection that does not drain its queue is closed.
     fn transmit(&mut self, id: ConnectionId, frame: FrameBytes) {
         if id == OWNER {
-            let full = self
-                .owner
-                .as_ref()
-                .is_some_and(|owner| owner.try_send(frame).is_err());
-            self.summary.overflows += u64::from(full);
-            return;
+            return self.transmit_to_owner(frame);
         }
         let Some(connection) = self.connections.get(&id) else {
             return;
@@ -269,6 +265,19 @@ impl Shell {
             self.summary.overflows += 1;
             let now = self.now();
             self.server.disconnect(id, now);
+        }
+    }
+
+    /// An owner that is gone takes no more rings: callers get the NAK of an absent callee.
+    fn transmit_to_owner(&mut self, frame: FrameBytes) {
+        match self.owner.as_ref().map(|owner| owner.try_send(frame)) {
+            Some(Err(TrySendError::Full(_))) => self.summary.overflows += 1,
+            Some(Err(TrySendError::Closed(_))) => {
+                self.owner = None;
+                let now = self.now();
+                self.server.disconnect(OWNER, now);
+            }
+            Some(Ok(())) | None => {}
         }
     }
 

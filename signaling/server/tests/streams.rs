@@ -477,3 +477,25 @@ async fn dropping_the_task_stops_the_server() {
     assert!(handle.recv().await.is_none());
     assert!(streams.is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_is_gone_is_an_absent_callee() {
+    let (mailbox, token) = mailbox();
+    let (net, handle) = Net::embedded(attaches(&mailbox));
+    drop(handle);
+    let (mut first, _) = net.greeted().await;
+    write_frame(&mut first, &ring(&mailbox, token))
+        .await
+        .unwrap();
+    assert_eq!(
+        first.read(&mut [0; 1]).await.unwrap(),
+        0,
+        "its callee has gone"
+    );
+    let (mut second, _) = net.greeted().await;
+    write_frame(&mut second, &ring(&mailbox, token))
+        .await
+        .unwrap();
+    assert_eq!(frame(&mut second).await, Frame::Nak);
+    let _ = net.task.stop().await;
+}

@@ -159,7 +159,7 @@ impl Server {
             return;
         }
         if self.unauthenticated.len() >= self.config.max_unauthenticated() {
-            self.evict_unauthenticated();
+            self.evict_unauthenticated(now);
         }
         let mut nonce = [0; 32];
         self.rng.fill_bytes(&mut nonce);
@@ -472,14 +472,14 @@ impl Server {
     }
 
     /// Makes room for a new stream: the oldest that has not even spoken goes, else the oldest.
-    fn evict_unauthenticated(&mut self) {
+    fn evict_unauthenticated(&mut self, now: Timestamp) {
         let silent = self.unauthenticated.iter().copied().find(|conn| {
             self.connections
                 .get(conn)
                 .is_some_and(|c| matches!(c.phase, Phase::Fresh))
         });
         if let Some(conn) = silent.or_else(|| self.unauthenticated.front().copied()) {
-            self.close(conn, CloseReason::Crowded, Timestamp::ZERO);
+            self.close(conn, CloseReason::Crowded, now);
         }
     }
 
