@@ -106,7 +106,9 @@ fn main() -> ExitCode {
 fn demo(arguments: &[String]) -> Outcome {
     setup::run(Purpose::Demo)?;
     command::step("Building");
-    command::cargo(&["build", "--workspace", "--bins"]).run()?;
+    // The small example makes cargo choose the features that tests need as well; without it, a
+    // later `test` would build Arti and everything above it a second time.
+    command::cargo(&["build", "--workspace", "--bins", "--example", "seeds"]).run()?;
     // Replaces this process, so that Ctrl-C and the exit code are the demonstration's own.
     let program = command::target_dir().join("debug/tacit-demo");
     Err(Failure::could_not_start(
