@@ -9,7 +9,9 @@
 //! The *transit* of a frame is its arrival less its place in the media (20 ms · number); only
 //! differences mean anything. A frame is played `delay` after its place in the media, on the same
 //! scale. The target delay sits a margin above nearly the largest transit of the last seconds, and
-//! not below a floor above the smallest.
+//! not below a floor above the smallest; nor much above the 99th percentile of the last 20 s, unless
+//! frames have just been late for longer than one packet's worth: what fewer than one frame in a
+//! hundred needs is not worth everybody's delay.
 //!
 //! - **Up at once:** when the buffer is dry the playout stays where it is and conceals, so that what
 //!   arrives is played whole, only later.
@@ -26,7 +28,9 @@ pub mod limits;
 mod playout;
 mod stats;
 mod transit;
+mod types;
 
 pub use config::Config;
-pub use playout::{Cause, Frame, Inserted, Loudness, Playout, Pull};
+pub use playout::Playout;
 pub use stats::Stats;
+pub use types::{Cause, Frame, Inserted, Loudness, Pull};

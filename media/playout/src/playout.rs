@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use tacit_types::limits::{FRAME_DURATION, OPUS_FRAME_BYTES};
+use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{FrameNumber, Timestamp};
 
 use crate::config::Config;
@@ -10,14 +10,15 @@ use crate::frames::{Frames, State};
 use crate::limits::{AHEAD, BEHIND, DELAY_MAX, ELSEWHERE, SKIPS_IN_A_PULL, STRANGERS};
 use crate::stats::Stats;
 use crate::transit::Transits;
-
-/// One encoded Opus frame.
-pub type Frame = [u8; OPUS_FRAME_BYTES];
+use crate::types::{Cause, Frame, Inserted, Loudness, Pull};
 
 const FRAME_MICROS: i64 = 20_000;
 /// A frame that this many newer ones have overtaken says nothing of how long the next will take: it
 /// comes from a leg that was stalled.
 const OVERTAKEN: u32 = 5;
+/// So many concealed pulls in a row the playout waits when dry, whatever came before: who comes first
+/// out of a stall should find its place still open. Skipping makes up for it if nothing was late.
+const GAP_FIRST: u32 = 5;
 /// How far above the ceiling the delay may be without anything being skipped, microseconds.
 const ABOVE: i64 = 10_000;
 /// Beyond any clock, microseconds: 9000 years.
@@ -26,71 +27,6 @@ const TRANSIT_MAX: i64 = 1 << 58;
 const WARM: u64 = 100;
 /// First copies after which enough is known to keep the delay down: 4 s.
 const SETTLED: u64 = 200;
-
-/// What the next 20 ms of output are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Pull {
-    /// Nothing has been played yet and it is too early: silence.
-    Wait,
-    /// Decode and play this frame.
-    Decode {
-        /// Its number.
-        frame: FrameNumber,
-        /// Its bytes.
-        payload: Frame,
-    },
-    /// Let the decoder conceal 20 ms.
-    Conceal {
-        /// The frame in whose place it is played.
-        frame: FrameNumber,
-        /// Whether media is lost by it.
-        cause: Cause,
-    },
-    /// Play nothing of this frame and pull again at once, with the same time. Its bytes, if it is
-    /// there, may be decoded and thrown away, so that the decoder does not lose its thread.
-    Skip {
-        /// Its number.
-        frame: FrameNumber,
-        /// Its bytes, if it came.
-        payload: Option<Frame>,
-    },
-}
-
-/// Why 20 ms are concealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The frame did not come in time; the playout passes it over.
-    Lost,
-    /// The buffer is dry; the playout waits for this frame, and the delay grows by 20 ms.
-    Held,
-}
-
-/// How loud the output is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Loudness {
-    /// Nobody would miss 20 ms of it.
-    Quiet,
-    /// Speech, or anything else worth hearing.
-    Loud,
-}
-
-/// What became of an inserted frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Inserted {
-    /// First copy, in time.
-    New,
-    /// A further copy.
-    Duplicate,
-    /// First copy, but its place has been passed.
-    Late,
-    /// Too old to tell.
-    Stale,
-    /// Far from where the call is; not taken.
-    Elsewhere,
-    /// Far from where the call was, as were those before it: the playout starts again here.
-    Restarted,
-}
 
 /// Jitter buffer of one direction.
 #[derive(Clone, Debug)]
@@ -258,7 +194,7 @@ impl Playout {
         let target = self.target().unwrap_or(delay);
         let patient = FRAME_DURATION.saturating_mul(self.gap) <= self.config.hold;
         let useful = self.ceiling().is_none_or(|ceiling| delay < ceiling);
-        dry && delay < longest && (patient && (useful || self.gap <= 5) || delay < target)
+        dry && delay < longest && (patient && (useful || self.gap <= GAP_FIRST) || delay < target)
     }
 
     fn should_skip(&mut self, next: u32, now: Timestamp) -> bool {

@@ -172,7 +172,7 @@ impl Call {
         // Onion: both ends' legs are the first eight. TURN: the second end has eight of its own.
         let legs = (0..2 * LEGS).map(|_| {
             let base = low + random.below(high - low);
-            let mut half = |random: &mut Random| Half {
+            let half = |random: &mut Random| Half {
                 base: base - network.spread / 2 + random.below(network.spread),
                 last: 0,
                 burst: (0, 0, 0),
