@@ -122,10 +122,20 @@ async fn run(up: Up) -> Result<(), Error> {
     };
     let mut interrupt = handler(SignalKind::interrupt())?;
     let mut terminate = handler(SignalKind::terminate())?;
+    // Nothing is sent over it: it closes when the callback is dropped.
+    let (alive, mut ended) = mpsc::channel::<()>(1);
+    let start = Network::start(up.into(), move |progress| {
+        let _ = &alive;
+        show_progress(&progress, json);
+    });
     let network = tokio::select! {
-        network = Network::start(up.into(), move |progress| show_progress(&progress, json)) => network?,
-        _ = interrupt.recv() => return Ok(()),
-        _ = terminate.recv() => return Ok(()),
+        network = start => Some(network?),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+    };
+    let Some(network) = network else {
+        ended.recv().await;
+        return Ok(());
     };
     println!("{}", up_line(&network));
     let mut lines = standard_input();

@@ -39,7 +39,8 @@ pub struct Network {
 
 impl Network {
     /// Starts a network and waits until it is usable: ten to fifteen seconds, once keys are
-    /// cached. Dropping the future cancels the start and stops what runs.
+    /// cached. Dropping the future cancels the start; `on_progress` is dropped once all that had
+    /// started is stopped.
     ///
     /// # Errors
     /// [`Error::Missing`] without `tor`; [`Error::Timeout`] with the relays' complaints.
@@ -100,6 +101,7 @@ impl Network {
             } => Some(Proxies::start(&relays, one_way, jitter, nagle)?),
         };
         starting.start_relays(&relays, &addresses, proxies.as_ref())?;
+        starting.introduce(&relays)?;
         starting.vote(&relays)?;
         starting.distribute(&relays)?;
         starting.client(&relays, &addresses)?;

@@ -25,7 +25,7 @@ pub(crate) struct WorkDir {
 impl WorkDir {
     /// Makes a fresh temporary directory, or uses (and later keeps) the one given.
     pub(crate) fn create(given: Option<&Path>) -> Result<Self, Error> {
-        sweep();
+        sweep(&std::env::temp_dir());
         let (path, keep) = match given {
             Some(path) => {
                 private_directory(path)?;
@@ -100,8 +100,8 @@ pub(crate) fn private_directory(path: &Path) -> Result<(), Error> {
 }
 
 /// Removes directories whose owner is gone. What cannot be read or removed is left alone.
-fn sweep() {
-    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else {
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
         return;
     };
     for entry in entries.flatten() {
@@ -124,6 +124,30 @@ fn abandoned(entry: &fs::DirEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_old_directories_without_an_owner_are_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let path = parent.path().join(name);
+            fs::create_dir(&path).unwrap();
+            File::create(path.join(LOCK)).unwrap();
+            path
+        };
+        let dirs =
+            ["run-old", "run-young", "run-owned"].map(|name| make(&name.replace("run-", PREFIX)));
+        let other = make("somebody-else");
+        let [old, young, owned] = &dirs;
+        for path in [old, owned, &other] {
+            let long_ago = SystemTime::now() - SWEEP_AFTER * 2;
+            File::open(path).unwrap().set_modified(long_ago).unwrap();
+        }
+        let lock = File::open(owned.join(LOCK)).unwrap();
+        lock.lock().unwrap();
+        sweep(parent.path());
+        assert!(!old.exists());
+        assert!(young.exists() && owned.exists() && other.exists());
+    }
 
     #[test]
     fn the_directory_goes_with_its_owner_and_a_given_one_stays() {

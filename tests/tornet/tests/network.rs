@@ -305,20 +305,12 @@ async fn a_cancelled_start_leaves_nothing() {
             while !matches!(told.recv().await, Some(tacit_tornet::Stage::Started { .. })) {}
         } => {}
     }
-    // The starting thread stops what it started, and only then lets go of the channel.
-    timeout(Duration::from_secs(10), async {
-        while told.recv().await.is_some() {}
-    })
-    .await
-    .expect("the start ends");
-    let mut gone = interval(Duration::from_millis(20));
-    timeout(Duration::from_secs(10), async {
-        while running_in(directory.path()) {
-            gone.tick().await;
-        }
-    })
-    .await
-    .expect("every process ends");
+    // The callback, and with it the sender, goes when all is stopped.
+    let stopped = async { while told.recv().await.is_some() {} };
+    timeout(Duration::from_secs(10), stopped)
+        .await
+        .expect("the start ends");
+    assert!(!running_in(directory.path()));
 }
 
 /// Whether any process was started with a configuration in this directory.
@@ -329,6 +321,26 @@ fn running_in(directory: &Path) -> bool {
             command.starts_with(b"tor\0") && command.windows(needle.len()).any(|w| w == needle)
         })
     })
+}
+
+#[tokio::test]
+async fn a_timeout_says_what_each_relay_complains_about() {
+    let config = Config {
+        timeout: Duration::ZERO,
+        ..Config::default()
+    };
+    match Network::start(config, drop).await {
+        Err(error) if error.is_unavailable() => println!("SKIPPED: {error}"),
+        Err(error @ Error::Timeout { .. }) => {
+            let text = error.to_string();
+            assert!(text.contains("waited until"), "{text}");
+            assert!(
+                text.contains("auth1: ") && text.contains("exit2: "),
+                "{text}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

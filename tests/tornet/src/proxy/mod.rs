@@ -13,6 +13,8 @@
 //! once (`TCP_QUICKACK` after every read, because the kernel forgets it), so nobody waits.
 mod pump;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod wires;
 
