@@ -270,14 +270,15 @@ impl Shell {
 
     /// An owner that is gone takes no more rings: callers get the NAK of an absent callee.
     fn transmit_to_owner(&mut self, frame: FrameBytes) {
-        match self.owner.as_ref().map(|owner| owner.try_send(frame)) {
-            Some(Err(TrySendError::Full(_))) => self.summary.overflows += 1,
-            Some(Err(TrySendError::Closed(_))) => {
+        let Some(owner) = &self.owner else { return };
+        match owner.try_send(frame) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => self.summary.overflows += 1,
+            Err(TrySendError::Closed(_)) => {
                 self.owner = None;
                 let now = self.now();
                 self.server.disconnect(OWNER, now);
             }
-            Some(Ok(())) | None => {}
         }
     }
 

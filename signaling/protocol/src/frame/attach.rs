@@ -83,7 +83,7 @@ pub enum AttachStatus {
 pub struct Attached {
     /// Where it stands.
     pub status: AttachStatus,
-    /// The generation that was asked for; 0 when replaced.
+    /// The generation that was asked for, or that the other connection attached.
     pub generation: Generation,
 }
 

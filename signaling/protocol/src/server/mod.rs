@@ -11,107 +11,31 @@
 //! the beginnings of incomplete ones, and drains transmits and events after every call.
 
 mod admission;
+mod attaching;
+mod config;
 mod connection;
 mod mailboxes;
 mod pipes;
+mod services;
 mod slab;
 
+pub use config::{ConnectionId, ServerConfig, ServerEvent};
 pub use connection::{CloseReason, WakeReason};
 pub use mailboxes::MAILBOX_BYTES;
 
-use crate::bucket::Rate;
 use crate::dropped::{DropCounts, DropReason};
-use crate::frame::{
-    Attach, AttachStatus, Attached, Cred, Frame, FrameBytes, Hello, Ping, Services,
-};
+use crate::frame::{Frame, FrameBytes, Hello};
 use crate::limits::{
-    CRED_BURST, CRED_INTERVAL, EMBEDDED_CONNECTIONS, EMBEDDED_UNAUTHENTICATED, FIRST_FRAME_IDLE,
-    MAX_HANDLES, MAX_NAKS, NAK_DELAY, OPERATED_CONNECTIONS, PARTIAL_FRAME, PING_BURST,
-    PING_INTERVAL, PROTOCOL_VERSION,
+    FIRST_FRAME_IDLE, MAX_HANDLES, MAX_NAKS, NAK_DELAY, PARTIAL_FRAME, PROTOCOL_VERSION,
 };
 use connection::{Connection, IdHasher, Phase};
 use core::hash::BuildHasherDefault;
-use mailboxes::{Attachment, Mailboxes};
+use mailboxes::Mailboxes;
 use pipes::Links;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use tacit_types::Timestamp;
-
-/// Names a connection. The shell chooses it and never uses one twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u64);
-
-/// Whom the server is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerConfig {
-    /// The owner in process, behind one onion address.
-    Embedded,
-    /// Many people.
-    Operated {
-        /// Connections in all; further ones are closed at once.
-        max_connections: usize,
-        /// Whether CRED-GET is answered.
-        credentials: bool,
-    },
-}
-
-impl ServerConfig {
-    /// An operated server with the usual bounds.
-    #[must_use]
-    pub const fn operated() -> Self {
-        Self::Operated {
-            max_connections: OPERATED_CONNECTIONS,
-            credentials: false,
-        }
-    }
-
-    const fn services(self) -> Services {
-        match self {
-            Self::Embedded => Services {
-                attach: false,
-                credentials: false,
-            },
-            Self::Operated { credentials, .. } => Services {
-                attach: true,
-                credentials,
-            },
-        }
-    }
-
-    const fn max_connections(self) -> usize {
-        match self {
-            Self::Embedded => EMBEDDED_CONNECTIONS,
-            Self::Operated {
-                max_connections, ..
-            } => max_connections,
-        }
-    }
-
-    const fn max_unauthenticated(self) -> usize {
-        match self {
-            Self::Embedded => EMBEDDED_UNAUTHENTICATED,
-            Self::Operated { .. } => usize::MAX,
-        }
-    }
-}
-
-/// What the shell has to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerEvent {
-    /// Send what is queued for it, then close it. The server has forgotten it already.
-    Close {
-        /// The connection.
-        conn: ConnectionId,
-        /// Why; not told to the peer.
-        reason: CloseReason,
-    },
-    /// Make credentials and give them to [`Server::credentials`].
-    CredentialsWanted {
-        /// The connection.
-        conn: ConnectionId,
-    },
-}
 
 /// A mailbox server, without sockets or clock.
 #[derive(Debug)]
@@ -179,19 +103,6 @@ impl Server {
             handles: MAX_HANDLES,
         });
         self.send(conn, &hello);
-    }
-
-    /// Lets the owner in process take a mailbox's rings on `conn`, which is made if need be: RING-IN
-    /// and PIPE come out for it, ANSWER and PIPE go in. Says whether it was taken.
-    pub fn attach_local(&mut self, conn: ConnectionId, attach: &Attach, now: Timestamp) -> bool {
-        let connection = self
-            .connections
-            .entry(conn)
-            .or_insert_with(|| Connection::new([0; 32], true, now));
-        if !connection.local {
-            return false;
-        }
-        self.take_mailbox(conn, attach)
     }
 
     /// The stream is gone.
@@ -282,17 +193,6 @@ impl Server {
             .min_by_key(|(at, _)| *at)
     }
 
-    /// Answers a [`ServerEvent::CredentialsWanted`].
-    pub fn credentials(&mut self, conn: ConnectionId, cred: &Cred, _now: Timestamp) {
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return;
-        };
-        if connection.credentials_wanted > 0 {
-            connection.credentials_wanted -= 1;
-            self.send(conn, &Frame::Cred(cred.clone()));
-        }
-    }
-
     /// What was thrown away so far.
     #[must_use]
     pub const fn drops(&self) -> &DropCounts {
@@ -340,135 +240,6 @@ impl Server {
             connection.nak_pending = true;
             self.naks.push_back((now + NAK_DELAY, conn));
         }
-    }
-
-    fn ping(&mut self, conn: ConnectionId, ping: Ping, now: Timestamp) -> Result<(), DropReason> {
-        let rate = Rate {
-            burst: PING_BURST,
-            interval: PING_INTERVAL,
-        };
-        let connection = self
-            .connections
-            .get_mut(&conn)
-            .ok_or(DropReason::UnknownConnection)?;
-        if !connection.pings.take(rate, now) {
-            self.drops.count(DropReason::RateLimited);
-        } else if !ping.echo {
-            self.send(
-                conn,
-                &Frame::Ping(Ping {
-                    echo: true,
-                    number: ping.number,
-                }),
-            );
-        }
-        Ok(())
-    }
-
-    fn attach(
-        &mut self,
-        conn: ConnectionId,
-        attach: &Attach,
-        now: Timestamp,
-    ) -> Result<(), DropReason> {
-        let connection = self
-            .connections
-            .get_mut(&conn)
-            .ok_or(DropReason::UnknownConnection)?;
-        if !self.config.services().attach && !connection.local {
-            return Err(DropReason::AttachRefused);
-        }
-        let rate = Rate {
-            burst: PING_BURST,
-            interval: PING_INTERVAL,
-        };
-        if !connection.pings.take(rate, now) {
-            return Err(DropReason::RateLimited);
-        }
-        if !matches!(
-            connection.phase,
-            Phase::Fresh | Phase::Idle | Phase::Attached { .. }
-        ) {
-            return Err(DropReason::AttachRefused);
-        }
-        let status = if self.take_mailbox(conn, attach) {
-            AttachStatus::Accepted
-        } else {
-            self.drops.count(DropReason::AttachRefused);
-            AttachStatus::Refused
-        };
-        self.send(
-            conn,
-            &Frame::Attached(Attached {
-                status,
-                generation: attach.generation,
-            }),
-        );
-        Ok(())
-    }
-
-    fn take_mailbox(&mut self, conn: ConnectionId, attach: &Attach) -> bool {
-        let id = attach.secret.mailbox_id();
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return false;
-        };
-        let known = match &connection.phase {
-            Phase::Attached { mailbox, more } => *mailbox == id || more.contains(&id),
-            _ => false,
-        };
-        let other = matches!(connection.phase, Phase::Attached { .. }) && !known;
-        if other && !connection.local {
-            return false;
-        }
-        let taken_from = match self.mailboxes.attach(conn, id, attach) {
-            Attachment::Refused => return false,
-            Attachment::Taken => None,
-            Attachment::TakenFrom(before) => Some(before),
-        };
-        match &mut connection.phase {
-            Phase::Attached { more, .. } if !known => more.push(id),
-            Phase::Attached { .. } => {}
-            phase => {
-                *phase = Phase::Attached {
-                    mailbox: id,
-                    more: Vec::new(),
-                }
-            }
-        }
-        if let Some(before) = taken_from {
-            let status = AttachStatus::Replaced;
-            let generation = attach.generation;
-            self.send(before, &Frame::Attached(Attached { status, generation }));
-        }
-        true
-    }
-
-    fn cred_get(&mut self, conn: ConnectionId, now: Timestamp) -> Result<(), DropReason> {
-        let connection = self
-            .connections
-            .get_mut(&conn)
-            .ok_or(DropReason::UnknownConnection)?;
-        if !matches!(
-            connection.phase,
-            Phase::Fresh | Phase::Idle | Phase::Credentials
-        ) {
-            return Err(DropReason::Unexpected);
-        }
-        if !self.config.services().credentials {
-            return Err(DropReason::Offline);
-        }
-        connection.phase = Phase::Credentials;
-        let rate = Rate {
-            burst: CRED_BURST,
-            interval: CRED_INTERVAL,
-        };
-        if !connection.credentials.take(rate, now) {
-            return Err(DropReason::RateLimited);
-        }
-        connection.credentials_wanted += 1;
-        self.events
-            .push_back(ServerEvent::CredentialsWanted { conn });
-        Ok(())
     }
 
     /// Makes room for a new stream: the oldest that has not even spoken goes, else the oldest.

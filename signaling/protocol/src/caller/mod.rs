@@ -9,82 +9,24 @@
 //! State moves only on authentic input: an ANSWER that does not fit the handshake is counted and the
 //! ring goes on, because the genuine answer may still come.
 
+mod api;
+mod input;
+
+pub use api::{CallerEvent, RingError, RingTo};
+
 use crate::dropped::{DropCounts, DropReason};
-use crate::frame::{Answer, Frame, FrameBytes, Hello, Opaque, Pipe, Ring};
+use crate::frame::{Frame, FrameBytes, Hello, Opaque, Ring};
 use crate::glare::RingRank;
 use crate::limits::{CLOSE_SECONDS, HELLO_TIMEOUT, MAX_MEASURED_PINGS, SILENT_TIMEOUT};
-use crate::payload::{Opening, PipeMessage, Response};
+use crate::payload::PipeMessage;
 use crate::pings::{PingDue, Pings, seconds_between};
-use crate::session::{ClientWake, PipeSession, SessionEvent};
-use core::time::Duration;
+use crate::session::{ClientWake, PipeSession};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use std::collections::VecDeque;
 use tacit_crypto::handshake::{Initiator, Prologue, Purpose, glare_rank};
-use tacit_crypto::keys::{StaticKeypair, StaticPublic};
-use tacit_crypto::session::SessionKeys;
-use tacit_crypto::token::{Psk, Token};
+use tacit_types::Timestamp;
 use tacit_types::limits::RING_TIMEOUT;
-use tacit_types::{MailboxId, OnionKey, Timestamp};
-
-/// What happens at the caller's.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum CallerEvent {
-    /// A measured round trip, if measuring was asked for.
-    RoundTrip(Duration),
-    /// The server has greeted us (and round trips are measured): [`Caller::ring`] may be called.
-    Ready(Hello),
-    /// The server said no, and not why. Another ring may follow on the same stream.
-    Refused,
-    /// The callee's device has answered: ringback, and keys.
-    Answered {
-        /// What message 2 says.
-        response: Box<Response>,
-        /// Keys of this handshake.
-        keys: Box<SessionKeys>,
-    },
-    /// An authentic message from the callee.
-    Message(PipeMessage),
-    /// No answer, or nobody took the call, in time. The stream closes by itself after its delay.
-    NoAnswer,
-    /// An authentic answer that this version cannot read.
-    Unreadable,
-    /// The server does not greet, does not echo, or speaks no version of ours.
-    ServerLost,
-    /// Close the stream now.
-    Close,
-}
-
-/// Whom to ring and with what.
-#[derive(Clone, Copy, Debug)]
-pub struct RingTo<'a> {
-    /// The mailbox server that this stream leads to.
-    pub server: OnionKey,
-    /// The mailbox.
-    pub mailbox: MailboxId,
-    /// One-time admission; "tried" must be on disk before this is called.
-    pub token: Token,
-    /// Our static key for this contact.
-    pub local: &'a StaticKeypair,
-    /// The contact's static key.
-    pub remote: &'a StaticPublic,
-    /// The token's PSK; none for a resync only.
-    pub psk: Option<&'a Psk>,
-    /// Message 1.
-    pub opening: &'a Opening,
-}
-
-/// Why a ring did not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RingError {
-    /// HELLO has not come, or a ring is under way.
-    #[error("the stream is not ready for a ring")]
-    NotReady,
-    /// Only a resync goes without a PSK.
-    #[error("this purpose needs the token's PSK")]
-    PskMissing,
-}
 
 enum State {
     AwaitHello { since: Timestamp },
@@ -323,127 +265,5 @@ impl Caller {
     fn lost(&mut self) {
         self.state = State::Ended { close_at: None };
         self.events.push_back(CallerEvent::ServerLost);
-    }
-
-    fn hello(&mut self, hello: Hello, now: Timestamp) {
-        if !matches!(self.state, State::AwaitHello { .. }) {
-            return self.drops.count(DropReason::Unexpected);
-        }
-        if !hello.speaks_our_version() {
-            self.drops.count(DropReason::Version);
-            return self.lost();
-        }
-        self.pings = Pings::new(&mut self.rng, now);
-        self.measured(hello, self.measure, now);
-    }
-
-    /// Sends the next measuring ping, or becomes ready.
-    fn measured(&mut self, hello: Hello, left: u8, now: Timestamp) {
-        if left > 0 {
-            self.transmits.push_back(self.pings.send_now(now));
-            self.state = State::Measuring { hello, left };
-        } else {
-            self.state = State::Ready { hello };
-            self.events.push_back(CallerEvent::Ready(hello));
-        }
-    }
-
-    fn echo(&mut self, number: u64, now: Timestamp) {
-        let Some(round_trip) = self.pings.echo(number, now) else {
-            return self.drops.count(DropReason::Unexpected);
-        };
-        if let State::Measuring { hello, left } = self.state {
-            self.events.push_back(CallerEvent::RoundTrip(round_trip));
-            self.measured(hello, left - 1, now);
-        }
-    }
-
-    fn nak(&mut self) {
-        let State::Ringing(ringing) = &self.state else {
-            return self.drops.count(DropReason::Unexpected);
-        };
-        self.state = State::Ready {
-            hello: ringing.hello,
-        };
-        self.events.push_back(CallerEvent::Refused);
-    }
-
-    fn answer(&mut self, answer: &Answer, now: Timestamp) {
-        let state = core::mem::replace(&mut self.state, State::Ended { close_at: None });
-        let State::Ringing(ringing) = state else {
-            self.state = state;
-            return self.drops.count(DropReason::Unexpected);
-        };
-        let Ringing {
-            hello,
-            initiator,
-            purpose,
-            rank,
-            until,
-        } = *ringing;
-        match initiator.read(&answer.message_2.0) {
-            Err((initiator, _)) => {
-                self.drops.count(DropReason::NotAuthentic);
-                let ringing = Ringing {
-                    hello,
-                    initiator,
-                    purpose,
-                    rank,
-                    until,
-                };
-                self.state = State::Ringing(Box::new(ringing));
-            }
-            Ok((payload, keys)) => match Response::decode(purpose, &payload) {
-                Ok(response) => {
-                    let ring_until = (purpose == Purpose::Call).then_some(until);
-                    let session = PipeSession::new(answer.handle, &keys, ring_until);
-                    self.state = State::Open(Box::new(session));
-                    let (response, keys) = (Box::new(response), Box::new(keys));
-                    self.events
-                        .push_back(CallerEvent::Answered { response, keys });
-                }
-                Err(_) => {
-                    self.drops.count(DropReason::Malformed);
-                    self.events.push_back(CallerEvent::Unreadable);
-                    self.close_later(now);
-                }
-            },
-        }
-    }
-
-    fn pipe(&mut self, pipe: &Pipe, now: Timestamp) {
-        let State::Open(session) = &mut self.state else {
-            return self.drops.count(DropReason::Unexpected);
-        };
-        session.handle_input(pipe, now);
-        self.drain_session(now);
-    }
-
-    fn drain_session(&mut self, now: Timestamp) {
-        let State::Open(session) = &mut self.state else {
-            return;
-        };
-        self.drops.absorb(session.take_drops());
-        let mut no_answer = false;
-        let mut closed = false;
-        while let Some(event) = session.poll_event() {
-            self.events.push_back(match event {
-                SessionEvent::Message(message) => CallerEvent::Message(message),
-                SessionEvent::RingEnded => {
-                    no_answer = true;
-                    CallerEvent::NoAnswer
-                }
-                SessionEvent::Close => {
-                    closed = true;
-                    CallerEvent::Close
-                }
-            });
-        }
-        if no_answer {
-            self.close_later(now);
-        }
-        if closed {
-            self.state = State::Ended { close_at: None };
-        }
     }
 }
