@@ -15,8 +15,8 @@ use tacit_crypto::{
 use tacit_packet::{Content, ControlBlock, MediaTime};
 use tacit_profile::{KdfParams, PROFILE_FILE, Profile};
 use tacit_signaling::frame::{
-    Answer, Attach, Cred, Credential, CredentialText, Hello, Opaque, Ping, Pipe, Ring, RingIn,
-    Services, Transport,
+    Answer, Attach, AttachStatus, Attached, Cred, Credential, CredentialText, Hello, Opaque, Ping,
+    Pipe, Ring, RingIn, Services, Transport,
 };
 use tacit_signaling::payload::{
     AddressMove, Candidates, CodecParameters, ContactAddress, Hosting, JoinOffer, JoinReply, Offer,
@@ -122,6 +122,13 @@ fn some_frames() -> Vec<(&'static str, Frame)> {
                     interval: core::time::Duration::from_secs(30),
                 },
                 spent: SpentBitmap::EMPTY,
+            }),
+        ),
+        (
+            "attached",
+            Frame::Attached(Attached {
+                generation: Generation(0),
+                status: AttachStatus::Accepted,
             }),
         ),
         ("cred_get", Frame::CredGet),
@@ -318,12 +325,29 @@ fn machines(seeds: &mut Seeds) {
         script.extend([5, 10, 0]);
     }
     seeds.push(("server", "every_frame", script));
-    let hello: Vec<_> = some_frames()
-        .iter()
-        .filter(|(n, _)| *n == "hello" || *n == "ping")
-        .map(|(_, f)| f.encode())
-        .collect();
-    seeds.push(("caller", "hello_and_ping", hello.concat()));
+    let conversation = |names: &[&str]| -> Vec<u8> {
+        let frames = some_frames();
+        let of = |name: &&str| {
+            frames
+                .iter()
+                .find(|(n, _)| n == name)
+                .expect("it is there")
+                .1
+                .encode()
+        };
+        names.iter().flat_map(of).collect()
+    };
+    seeds.push(("caller", "refused", conversation(&["hello", "ping", "nak"])));
+    seeds.push((
+        "caller",
+        "answered",
+        conversation(&["hello", "answer", "pipe", "cred"]),
+    ));
+    seeds.push((
+        "callee",
+        "rung",
+        conversation(&["hello", "attached", "ring_in", "ping", "pipe"]),
+    ));
     // 401 with REALM "r" and NONCE "n" (RFC 8656), then ChannelData.
     let mut turn =
         b"\x01\x13\x00\x18\x21\x12\xa4\x42tttttttttttt\x00\x09\x00\x04\x00\x00\x04\x01".to_vec();

@@ -30,6 +30,8 @@ pub struct Target {
 
 /// Every target, by name.
 pub const TARGETS: &[Target] = &[
+    target("callee", signaling::callee),
+    target("caller", signaling::caller),
     #[cfg(feature = "config")]
     target("config", files::config),
     target("control", media::control),
@@ -44,7 +46,6 @@ pub const TARGETS: &[Target] = &[
     target("profile", files::profile),
     target("refill", crypto::refill),
     target("server", signaling::server),
-    target("caller", signaling::caller),
     target("token", crypto::token),
     target("turn", tacit_legs::fuzz::fuzz_turn_bytes),
     target("turn_answers", tacit_legs::fuzz::fuzz_turn_answers),

@@ -6,7 +6,7 @@ use tacit_signaling::limits::{
     JOIN_OFFER_BYTES, OFFER_BYTES, PIPE_PLAINTEXT_BYTES, REPLY_BYTES, SIGNALING_FRAME_BYTES,
 };
 use tacit_signaling::{
-    Caller, ConnectionId, Frame, Malformed, Opening, PipeMessage, Rate, Response, Server,
+    Callee, Caller, ConnectionId, Frame, Malformed, Opening, PipeMessage, Rate, Response, Server,
     ServerConfig, ServerEvent,
 };
 use tacit_types::{SecretBytes, Timestamp};
@@ -112,21 +112,37 @@ fn attach() -> Attach {
     }
 }
 
+/// Feeds a machine that has one stream; caller and callee have the same verbs.
+macro_rules! drive_client {
+    ($client:expr, $bytes:expr) => {
+        let mut client = $client;
+        let mut now = Timestamp::ZERO;
+        for chunk in $bytes.chunks(SIGNALING_FRAME_BYTES).take(MAX_STEPS) {
+            client.handle_input(&padded(chunk), now);
+            while let Some(frame) = client.poll_transmit() {
+                Frame::decode(&frame).expect("a client sends whole frames");
+            }
+            while client.poll_event().is_some() {}
+            now += core::time::Duration::from_secs(1);
+            client.handle_timeout(now);
+            assert!(
+                client.poll_timeout().is_none_or(|(at, _)| at > now),
+                "deadlines lie ahead"
+            );
+        }
+    };
+}
+
 /// A hostile server, seen from the caller.
 pub(crate) fn caller(bytes: &[u8]) {
-    let mut now = Timestamp::ZERO;
-    let mut caller = Caller::new([9; 32], 2, now);
-    for chunk in bytes.chunks(SIGNALING_FRAME_BYTES).take(MAX_STEPS) {
-        caller.handle_input(&padded(chunk), now);
-        while let Some(frame) = caller.poll_transmit() {
-            Frame::decode(&frame).expect("a caller sends whole frames");
-        }
-        while caller.poll_event().is_some() {}
-        now += core::time::Duration::from_secs(1);
-        caller.handle_timeout(now);
-        assert!(
-            caller.poll_timeout().is_none_or(|(at, _)| at > now),
-            "deadlines lie ahead"
-        );
-    }
+    drive_client!(Caller::new([9; 32], 2, Timestamp::ZERO), bytes);
+}
+
+/// A hostile server, seen from the callee, elsewhere and in process.
+pub(crate) fn callee(bytes: &[u8]) {
+    drive_client!(
+        Callee::operated(vec![attach()], [9; 32], Timestamp::ZERO),
+        bytes
+    );
+    drive_client!(Callee::embedded([9; 32]), bytes);
 }
