@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::Error;
@@ -62,11 +62,6 @@ impl Proxies {
         jitter: Duration,
         nagle: bool,
     ) -> Result<Self, Error> {
-        let system = |what| move |source| Error::System { what, source };
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(system("making the proxies' runtime"))?;
         let wires = Arc::new(Wires::new(relays));
         let sockets = Arc::new(Sockets::default());
         let settings = Settings {
@@ -74,35 +69,33 @@ impl Proxies {
             jitter,
             nagle,
         };
-        for relay in relays {
-            let listener = runtime
-                .block_on(TcpListener::bind(relay.or_address()))
-                .map_err(system("binding a relay's advertised port"))?;
-            let target = SocketAddr::from((relay.address, HIDDEN_OR_PORT));
-            let front = Front {
-                name: relay.name.clone(),
-                address: relay.or_address().into(),
-                target,
-                settings,
-                wires: Arc::clone(&wires),
-                sockets: Arc::clone(&sockets),
-            };
-            runtime.spawn(front.serve(listener));
-        }
+        let front = |relay: &Relay| Front {
+            name: relay.name.clone(),
+            address: relay.or_address().into(),
+            target: SocketAddr::from((relay.address, HIDDEN_OR_PORT)),
+            settings,
+            wires: Arc::clone(&wires),
+            sockets: Arc::clone(&sockets),
+        };
+        let fronts: Vec<Front> = relays.iter().map(front).collect();
         let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, started) = std::sync::mpsc::channel();
+        // The runtime lives and ends on its own thread, so that the caller may be on any.
         let thread = thread::Builder::new()
             .name("tornet-proxy".into())
-            .spawn(move || {
-                // Either way the channel ends, it is time to go; tasks go with the runtime.
-                let _ = runtime.block_on(stopped);
-            })
-            .map_err(system("starting the proxies' thread"))?;
-        Ok(Self {
+            .spawn(move || run(fronts, &ready, stopped));
+        let failed = |source| Error::System {
+            what: "starting the proxies",
+            source,
+        };
+        let proxies = Self {
             wires,
             sockets,
             stop: Some(stop),
-            thread: Some(thread),
-        })
+            thread: Some(thread.map_err(failed)?),
+        };
+        let started = started.recv().unwrap_or_else(|e| Err(io::Error::other(e)));
+        started.map_err(failed).map(|()| proxies)
     }
 
     /// Tells which process is which relay; right after starting it, before it can dial.
@@ -118,6 +111,32 @@ impl Proxies {
     pub(crate) fn stall(&self, a: &str, b: &str, time: Duration) -> Stall {
         let connections = self.wires.hold(a, b, Instant::now() + time);
         Stall::new(time, Some(connections))
+    }
+}
+
+/// Serves all fronts until `stopped` ends; says on `ready` how the start went.
+fn run(
+    fronts: Vec<Front>,
+    ready: &std::sync::mpsc::Sender<io::Result<()>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let listen = |runtime: &Runtime| {
+        fronts.into_iter().try_for_each(|front| {
+            let listener = runtime.block_on(TcpListener::bind(front.address))?;
+            runtime.spawn(front.serve(listener));
+            Ok(())
+        })
+    };
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let started = runtime.and_then(|runtime| listen(&runtime).map(|()| runtime));
+    match started {
+        Ok(runtime) => {
+            // The receiver waits for this. Then: however the channel ends, it is time to go, and
+            // tasks go with the runtime.
+            let _ = ready.send(Ok(()));
+            let _ = runtime.block_on(stopped);
+        }
+        Err(error) => drop(ready.send(Err(error))),
     }
 }
 

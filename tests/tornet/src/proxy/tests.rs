@@ -41,13 +41,9 @@ async fn bench() -> Bench {
             });
         }
     });
-    let start = relays.clone();
-    // It brings a runtime of its own, which must not be made inside another.
-    let proxies = tokio::task::spawn_blocking(move || {
-        Proxies::start(&start, ONE_WAY, Duration::ZERO, false).unwrap()
-    });
+    let proxies = Proxies::start(&relays, ONE_WAY, Duration::ZERO, false).unwrap();
     Bench {
-        proxies: proxies.await.unwrap(),
+        proxies,
         relays,
         _range: range,
     }
@@ -93,11 +89,12 @@ async fn more_than_the_buffers_hold_passes_whole_and_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_way_is_delayed_and_a_client_is_never_stalled() {
     let bench = bench().await;
+    let begun = Instant::now();
     let mut stream = bench.dial().await;
-    let first = round_trip(&mut stream).await;
+    round_trip(&mut stream).await;
     assert!(
-        first >= ONE_WAY * 4,
-        "the handshake's round trip is in the first: {first:?}"
+        begun.elapsed() >= ONE_WAY * 4,
+        "the handshake's round trip too"
     );
     assert!(round_trip(&mut stream).await >= ONE_WAY * 2);
     let connections = bench.proxies.connections();
