@@ -1,4 +1,8 @@
 //! Arti in this process.
+//!
+//! Arti runs on a tokio runtime of its own, so that stopping it stops all of it: in 0.47 the
+//! vanguards' maintenance task holds its directory manager while it waits for that manager's events,
+//! so a client that was merely dropped would run on.
 
 mod bootstrap;
 mod config;
@@ -10,12 +14,10 @@ pub(crate) mod service;
 use core::time::Duration;
 use std::collections::HashMap;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacit_types::OnionKey;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tor_proto::ClientTunnel;
 use tor_rtcompat::tokio::TokioRustlsRuntime;
 use tor_rtcompat::{CompoundRuntime, RuntimeSubstExt as _};
 
@@ -35,26 +37,31 @@ type Runtime = CompoundRuntime<
 
 type TorClient = arti_client::TorClient<Runtime>;
 
-/// Shutting down waits this long for Arti's tasks; they are idle by then, or never will be.
+/// Arti's threads: circuit cryptography is the only work, 2 % of a core in a call.
+const THREADS: usize = 2;
+
+/// Shutting down waits this long for Arti's threads; a task only delays it while it computes.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Handle of an Arti client; clones share it.
+/// Handle of an Arti client; clones share it. The last one to go stops it.
 #[derive(Clone)]
 pub(crate) struct Client(Arc<Shared>);
 
 struct Shared {
     /// `None` after the shutdown.
-    tor: Mutex<Option<Arc<TorClient>>>,
+    running: Mutex<Option<Running>>,
     config: ArtiConfig,
-    /// Circuits of all open streams, for closing them at shutdown.
-    tunnels: Tunnels,
     /// Which discovery key Arti holds for which service.
     discovery: Mutex<HashMap<OnionKey, DiscoveryKey>>,
-    /// Ends the hosted services.
+    /// Ends connections that are being made.
     stop: watch::Sender<bool>,
-    monitor: JoinHandle<()>,
-    /// Keeps other processes out of the state folder.
-    _lock: File,
+}
+
+struct Running {
+    tor: Arc<TorClient>,
+    runtime: OwnRuntime,
+    /// Its lock keeps other processes out of the state folder.
+    lock: File,
 }
 
 impl Client {
@@ -66,59 +73,56 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let lock = config::prepare_folders(&config)?;
         let arti_config = config::build(&config)?;
-        let tokio = TokioRustlsRuntime::current()
-            .map_err(|e| TorError::with_detail(TorErrorKind::Internal, e))?;
-        let runtime = tokio.with_tcp_provider(TunedTcp::new(tokio.clone()));
-        let tor = TorClient::with_runtime(runtime)
+        let runtime = OwnRuntime::new()?;
+        let tokio = runtime.for_arti()?;
+        let tor = TorClient::with_runtime(tokio.with_tcp_provider(TunedTcp::new(tokio.clone())))
             .config(arti_config)
             .create_unbootstrapped_async()
             .await
             .map_err(|e| bootstrap::start_error(&e))?;
         bootstrap::bootstrap(&tor, config.bootstrap_timeout, &progress).await?;
-        let monitor = tokio::spawn(bootstrap::monitor(tor.bootstrap_events(), progress));
+        runtime
+            .handle()
+            .spawn(bootstrap::monitor(tor.bootstrap_events(), progress));
         Ok(Self(Arc::new(Shared {
-            tor: Mutex::new(Some(tor)),
+            running: Mutex::new(Some(Running { tor, runtime, lock })),
             config,
-            tunnels: Tunnels::default(),
             discovery: Mutex::default(),
             stop: watch::Sender::new(false),
-            monitor,
-            _lock: lock,
         })))
     }
 
-    /// The client, unless it was shut down.
-    fn tor(&self) -> Result<Arc<TorClient>, TorError> {
-        let tor = self.0.tor.lock().unwrap_or_else(PoisonError::into_inner);
-        tor.clone().ok_or(TorError::new(TorErrorKind::Stopped))
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client and its runtime, unless it was shut down.
+    fn tor(&self) -> Result<(Arc<TorClient>, tokio::runtime::Handle), TorError> {
+        let running = self.running();
+        let running = running
+            .as_ref()
+            .ok_or(TorError::new(TorErrorKind::Stopped))?;
+        Ok((Arc::clone(&running.tor), running.runtime.handle().clone()))
     }
 
     pub(crate) async fn shutdown(&self) {
-        let tor = self
-            .0
-            .tor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(tor) = tor else { return };
+        let running = self.running().take();
+        let Some(Running { tor, runtime, lock }) = running else {
+            return;
+        };
         self.0.stop.send_replace(true);
-        self.0.monitor.abort();
-        self.0.tunnels.terminate_all();
-        let stopped = tor.wait_for_stop();
         drop(tor);
-        if tokio::time::timeout(SHUTDOWN_PATIENCE, stopped)
-            .await
-            .is_err()
-        {
-            tracing::warn!("Tor did not stop in time; leaving it to the end of the process");
-        }
+        runtime.stop().await;
         config::remove_service_state(&self.0.config.state_dir);
+        drop(lock);
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.monitor.abort();
         self.stop.send_replace(true);
     }
 }
@@ -129,29 +133,45 @@ impl core::fmt::Debug for Client {
     }
 }
 
-/// The circuits under open streams.
-#[derive(Clone, Default)]
-pub(crate) struct Tunnels(Arc<Mutex<Vec<Weak<ClientTunnel>>>>);
+/// A tokio runtime that may be dropped anywhere; that ends all its tasks without waiting for them.
+struct OwnRuntime(Option<tokio::runtime::Runtime>);
 
-impl Tunnels {
-    fn remember(&self, stream: &arti_client::DataStream) {
-        use tor_proto::client::stream::ClientStreamCtrl as _;
-        let Some(tunnel) = stream
-            .client_stream_ctrl()
-            .and_then(|control| control.tunnel())
-        else {
-            return;
-        };
-        let mut tunnels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The list is bounded by the circuits that live.
-        tunnels.retain(|known| known.strong_count() > 0);
-        tunnels.push(Arc::downgrade(&tunnel));
+impl OwnRuntime {
+    fn new() -> Result<Self, TorError> {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("tacit-tor")
+            .enable_all()
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+            .map_err(|e| TorError::with_detail(TorErrorKind::Internal, e))
     }
 
-    fn terminate_all(&self) {
-        let tunnels = core::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for tunnel in tunnels.iter().filter_map(Weak::upgrade) {
-            tunnel.terminate();
+    fn handle(&self) -> &tokio::runtime::Handle {
+        self.0
+            .as_ref()
+            .expect("only taken when it is consumed or dropped")
+            .handle()
+    }
+
+    fn for_arti(&self) -> Result<TokioRustlsRuntime, TorError> {
+        let _inside = self.handle().enter();
+        TokioRustlsRuntime::current().map_err(|e| TorError::with_detail(TorErrorKind::Internal, e))
+    }
+
+    /// Ends all its tasks, and waits for it.
+    async fn stop(mut self) {
+        let Some(runtime) = self.0.take() else { return };
+        let stop = move || runtime.shutdown_timeout(SHUTDOWN_PATIENCE);
+        // The closure does not panic, and whoever cancels this does not want to wait.
+        let _ = tokio::task::spawn_blocking(stop).await;
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
         }
     }
 }

@@ -51,8 +51,9 @@ impl ArtiConfig {
             vanguards: Vanguards::default(),
             // The public network takes 5 to 40 s; censored ones never finish.
             bootstrap_timeout: Duration::from_secs(120),
-            // Descriptor, introduction and rendezvous, each with a retry inside Arti.
-            onion_timeout: Duration::from_secs(60),
+            // Descriptor, introduction and rendezvous, each with retries inside Arti. A service that
+            // went away leaves its descriptor behind for hours: then all of this is waited for.
+            onion_timeout: Duration::from_secs(45),
             exit_timeout: Duration::from_secs(30),
         }
     }
@@ -91,7 +92,7 @@ impl SystemTorConfig {
             socks,
             control,
             // C tor keeps a SOCKS request for two minutes (SocksTimeout); people do not.
-            onion_timeout: Duration::from_secs(60),
+            onion_timeout: Duration::from_secs(45),
             exit_timeout: Duration::from_secs(30),
         }
     }

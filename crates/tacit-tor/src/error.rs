@@ -34,7 +34,7 @@ pub enum TorErrorKind {
     OnionAddress,
     /// The circuit to or beyond the exit failed.
     ExitFailed,
-    /// The exit reached the host, which refused; or exits do not allow the port.
+    /// The exit answered that the host refuses, or that it does not allow the port.
     ExitRefused,
     /// An onion service could not be launched.
     HostFailed,

@@ -23,7 +23,7 @@ impl Client {
         target: &Target,
         isolation: &Isolation,
     ) -> Result<TorStream, TorError> {
-        let tor = self.tor()?;
+        let (tor, _) = self.tor()?;
         let mut prefs = StreamPrefs::new();
         prefs.set_isolation(isolation.arti);
         let (address, timeout) = match target {
@@ -48,7 +48,6 @@ impl Client {
             Ok(Err(e)) => return Err(explain(&tor, target, e.kind())),
             Err(_) => return Err(explain(&tor, target, ErrorKind::TorNetworkTimeout)),
         };
-        self.0.tunnels.remember(&stream);
         Ok(TorStream::from_arti(stream, None))
     }
 
@@ -101,7 +100,6 @@ fn exit_target(addr: SocketAddr) -> Result<TorAddr, TorError> {
 fn explain(tor: &TorClient, target: &Target, kind: ErrorKind) -> TorError {
     let sorted = match kind {
         ErrorKind::ArtiShuttingDown | ErrorKind::ReactorShuttingDown => TorErrorKind::Stopped,
-        ErrorKind::BadApiUsage | ErrorKind::Internal => TorErrorKind::Internal,
         ErrorKind::InvalidStreamTarget | ErrorKind::ForbiddenStreamTarget => TorErrorKind::Config,
         ErrorKind::DirectoryExpired
         | ErrorKind::TorAccessFailed
@@ -121,6 +119,7 @@ fn explain_onion(kind: ErrorKind) -> TorErrorKind {
             TorErrorKind::OnionDenied
         }
         ErrorKind::OnionServiceAddressInvalid => TorErrorKind::OnionAddress,
+        // Arti 0.47 calls it a bug when a service closes the circuit instead of answering.
         _ => TorErrorKind::OnionUnreachable,
     }
 }
@@ -131,6 +130,8 @@ fn explain_exit(kind: ErrorKind) -> TorErrorKind {
         | ErrorKind::RemoteNetworkFailed
         | ErrorKind::RemoteStreamClosed
         | ErrorKind::RemoteStreamReset
+        // C tor's exits give no better reason for a refused connection.
+        | ErrorKind::RemoteStreamError
         | ErrorKind::ExitPolicyRejected => TorErrorKind::ExitRefused,
         _ => TorErrorKind::ExitFailed,
     }

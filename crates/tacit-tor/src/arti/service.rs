@@ -16,9 +16,8 @@ use tor_hsservice::status::{OnionServiceStatus, State};
 use tor_hsservice::{OnionServiceConfig, RendRequest, RunningOnionService, StreamRequest};
 use tor_proto::stream::IncomingStreamRequest;
 
-use super::{Client, Tunnels};
+use super::Client;
 use crate::host::{BACKLOG, MAX_STREAMS_PER_CIRCUIT, Service};
-use crate::tor::stopped;
 use crate::{Audience, HostedOnion, OnionHost, Reachability, TorError, TorErrorKind, TorStream};
 
 /// Rendezvous circuits that one restricted service keeps: eight legs and a few signaling streams, for
@@ -44,7 +43,7 @@ pub(crate) struct ArtiService {
 
 impl Client {
     pub(crate) fn host(&self, host: OnionHost) -> Result<HostedOnion, TorError> {
-        let tor = self.tor()?;
+        let (tor, runtime) = self.tor()?;
         let failed =
             |e: arti_client::Error| TorError::with_detail(TorErrorKind::HostFailed, e.kind());
         let nickname = random_nickname();
@@ -58,14 +57,13 @@ impl Client {
         let door = Door {
             ports: host.ports.into(),
             streams,
-            tunnels: self.0.tunnels.clone(),
             sessions: Arc::new(Semaphore::new(match host.audience {
                 Audience::Anyone => MAX_SESSIONS_OPEN,
                 Audience::Only(_) => MAX_SESSIONS_RESTRICTED,
             })),
         };
         let weak = Arc::downgrade(&onion);
-        let task = tokio::spawn(run(door, requests, onion, reach, self.0.stop.subscribe()));
+        let task = runtime.spawn(run(door, requests, onion, reach));
         let service = ArtiService {
             onion: weak,
             nickname,
@@ -140,17 +138,15 @@ fn service_config(nickname: &str, audience: &Audience) -> Result<OnionServiceCon
 struct Door {
     ports: Arc<[u16]>,
     streams: mpsc::Sender<(u16, TorStream)>,
-    tunnels: Tunnels,
     sessions: Arc<Semaphore>,
 }
 
-/// Runs a service until it is dropped, Tor stops, or Arti gives up.
+/// Runs a service until it is dropped, Arti gives up, or Tor stops and its runtime with it.
 async fn run(
     door: Door,
     requests: impl Stream<Item = RendRequest>,
     onion: Arc<RunningOnionService>,
     reach: watch::Sender<Reachability>,
-    mut stop: watch::Receiver<bool>,
 ) {
     let mut requests = pin!(requests);
     let mut status = onion.status_events();
@@ -171,7 +167,6 @@ async fn run(
                 reach.send_replace(reachability(&status));
             }
             Some(_) = sessions.join_next() => {}
-            () = stopped(&mut stop) => break,
         }
     }
     reach.send_replace(Reachability::Broken);
@@ -225,7 +220,6 @@ async fn admit(door: &Door, request: StreamRequest, open: &Arc<()>) -> bool {
     };
     match request.accept(Connected::new_empty()).await {
         Ok(stream) => {
-            door.tunnels.remember(&stream);
             room.send((port, TorStream::from_arti(stream, Some(Arc::clone(open)))));
             true
         }

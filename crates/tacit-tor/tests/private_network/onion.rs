@@ -71,6 +71,7 @@ pub(crate) async fn everybody_else_is_refused(bench: &mut Bench) {
         .connect(closed, Isolation::new())
         .await
         .expect_err("not hosted");
+    println!("   {error}");
     assert_eq!(error.kind(), TorErrorKind::OnionUnreachable);
 }
 

@@ -23,6 +23,7 @@ pub(crate) async fn shutdown_ends_everything(bench: &mut Bench) {
     let start = Instant::now();
     tor.shutdown().await;
     println!("   stopped in {:.2} s", start.elapsed().as_secs_f64());
+    assert!(start.elapsed() < Duration::from_secs(1));
     assert!(!matches!(stream.read(&mut [0; 1]).await, Ok(1..)));
     assert!(onion.accept().await.is_none());
     let error = tor
@@ -84,5 +85,5 @@ pub(crate) async fn dead_relays_give_errors_and_no_hang(bench: &mut Bench) {
     let start = Instant::now();
     bench.client.shutdown().await;
     bench.server.shutdown().await;
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(2));
 }

@@ -1,13 +1,11 @@
 //! The same by the network's C tor client.
 
-use std::time::Duration;
-
 use rand_core::OsRng;
 use tacit_tor::{
     Audience, ControlAuth, ControlPort, DiscoveryKeypair, Isolation, OnionHost, OnionIdentity,
     SystemTorConfig, Target, Tor, TorConfig, TorErrorKind, TorProgress, onion_address,
 };
-use tacit_types::Redacted;
+use tacit_types::{Reason, Redacted};
 use tokio::sync::watch;
 
 use crate::support::{Bench, Echo, connect, echo_server, round_trip, target};
@@ -86,18 +84,23 @@ pub(crate) async fn a_system_tor_hosts_by_its_control_port(bench: &mut Bench) {
         TorErrorKind::OnionDenied
     );
     echo.close().await;
-    // Its control connection is closed, so the tor forgets the service; a new rendezvous fails.
-    let gone = async {
-        while bench
+    // Its control connection is closed, so the tor forgets the service.
+    let start = std::time::Instant::now();
+    let error = loop {
+        match bench
             .client
             .connect(target(key, Some(&first)), Isolation::new())
             .await
-            .is_ok()
-        {}
+        {
+            Ok(_) => assert!(start.elapsed().as_secs() < 60, "still there"),
+            Err(e) => break e,
+        }
     };
-    tokio::time::timeout(Duration::from_secs(60), gone)
-        .await
-        .expect("withdrawn");
+    println!(
+        "   withdrawn: {error}, after {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    assert_eq!(error.reason(), Reason::PeerUnreachable);
     tor.shutdown().await;
 }
 
