@@ -37,6 +37,7 @@ pub(crate) fn authority_lines(relays: &[Relay]) -> String {
 
 fn common(data: &Path, authorities: &str) -> String {
     let data = data.display();
+    // Attachment is what makes /proc/<pid>/fd readable for a user other than root.
     // The owner's pid is the fallback for the control connection that owns the process.
     let owner = std::process::id();
     format!(
@@ -46,6 +47,7 @@ fn common(data: &Path, authorities: &str) -> String {
          LogTimeGranularity 1\n\
          ProtocolWarnings 1\n\
          ShutdownWaitLength 0\n\
+         DisableDebuggerAttachment 0\n\
          RunAsDaemon 0\n\
          ControlSocket {data}/control\n\
          __OwningControllerProcess {owner}\n\
