@@ -5,12 +5,12 @@ mod common;
 
 use common::{Pair, World, attaches, offer, psk_of, reply, ring_frame, rng, secs};
 use core::time::Duration;
-use tacit_crypto::{Generation, Mailbox, Token};
+use tacit_crypto::{BatchNumber, Generation, Mailbox, Token};
 use tacit_signaling::frame::{Answer, Frame, FrameBytes, Opaque, Ring};
 use tacit_signaling::limits::{MESSAGE_1_BYTES, NAK_DELAY};
 use tacit_signaling::{
-    CalleeEvent, CallerEvent, CloseReason, DropReason, Opening, PipeMessage, Rate, Response,
-    ServerConfig,
+    Callee, CalleeEvent, CallerEvent, CloseReason, DropReason, Opening, PipeMessage, Rate,
+    Response, ServerConfig,
 };
 use tacit_types::MailboxId;
 
@@ -513,4 +513,79 @@ fn reserved_tokens_repeat_but_only_for_their_purposes() {
     }
     assert_nak(&mut world, &join, "its bucket is empty");
     assert_nak(&mut world, &with(&join, |f| f[23] ^= 1), "wrong tag");
+}
+
+/// Bytes 1 to 4 of RING-IN are the handle, which only routes the answer; every other byte is bound.
+#[test]
+fn every_flipped_byte_of_a_ring_in_fails_at_the_callee() {
+    let mut pair = Pair::new(1);
+    let mut world = World::new(ServerConfig::operated());
+    let callee = world.add_raw();
+    world.inject(callee, &Frame::Attach(pair.attaches().remove(0)).encode());
+    let caller = world.add_caller();
+    let (token, psk) = pair.holder.next_token().unwrap();
+    world.ring(
+        caller,
+        &pair,
+        token,
+        &psk,
+        &Opening::Call(offer(BatchNumber(1))),
+    );
+    let ring_in = world.raw(callee).last().unwrap().1;
+    let now = world.now;
+    for byte in (5..480).chain([0, 1]) {
+        let mut machine = Callee::embedded([1; 32]);
+        machine.handle_input(&with(&ring_in, |f| f[byte] ^= 1 << (byte % 8)), now);
+        let rings = match machine.poll_event() {
+            Some(CalleeEvent::Ring(ring)) => pair.authenticate(ring).is_ok(),
+            other => {
+                assert!(other.is_none());
+                false
+            }
+        };
+        assert_eq!(rings, byte == 1, "byte {byte}");
+    }
+}
+
+/// An ephemeral key of low order makes a Diffie-Hellman result all zero: refused in both messages.
+#[test]
+fn keys_of_low_order_are_dropped() {
+    let mut pair = Pair::new(1);
+    let mut world = World::new(ServerConfig::operated());
+    let callee = world.add_callee(pair.attaches());
+    let caller = world.add_caller();
+    let (token, psk) = pair.holder.next_token().unwrap();
+    let frame = real_ring(&mut world, &pair, token, &psk);
+    let mut holder = pair.holder.clone();
+    for low in [0_u8, 1] {
+        let (fresh, _) = holder.next_token().unwrap();
+        let conn = world.add_raw();
+        let forged = with(&frame, |f| {
+            f[19..39].copy_from_slice(&fresh.to_bytes());
+            f[39..71].fill(0);
+            f[39] = low;
+        });
+        world.inject(conn, &forged);
+        let ring = world.the_ring(callee);
+        assert_eq!(
+            pair.authenticate(ring).unwrap_err(),
+            DropReason::NotAuthentic
+        );
+    }
+    world.ring(
+        caller,
+        &pair,
+        token,
+        &psk,
+        &Opening::Call(offer(BatchNumber(1))),
+    );
+    let handle = world.the_ring(callee).handle();
+    world.caller_events(caller);
+    let answer = Answer {
+        handle,
+        message_2: Opaque([0; 475]),
+    };
+    world.inject(callee, &Frame::Answer(answer).encode());
+    assert!(world.caller_events(caller).is_empty());
+    assert_eq!(world.caller(caller).drops().of(DropReason::NotAuthentic), 1);
 }
