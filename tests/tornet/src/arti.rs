@@ -1,7 +1,7 @@
 //! The configuration by which Arti finds this network.
 use std::fmt::Write as _;
 
-use crate::identity::Relay;
+use crate::identity::{Relay, Role};
 
 /// TOML for `arti_client::config::TorClientConfigBuilder`, without any storage section.
 pub(crate) fn config_toml(relays: &[Relay]) -> String {
@@ -32,7 +32,15 @@ pub(crate) fn config_toml(relays: &[Relay]) -> String {
          [override_net_params]\n\
          # With a constant delay Arti would learn a timeout just above the median, and most later\n\
          # circuits would miss it.\n\
-         cbtdisabled = 1\n",
+         cbtdisabled = 1\n\
+         # No more guards are sought than there are.\n",
     );
+    let guards = relays
+        .iter()
+        .filter(|relay| relay.role != Role::Exit)
+        .count();
+    for parameter in ["guard-min-filtered-sample-size", "guard-max-sample-size"] {
+        writeln!(text, "{parameter} = {guards}").expect("writing to a String");
+    }
     text
 }
