@@ -59,6 +59,7 @@ pub use target::{Isolation, Target};
 pub use tor::Tor;
 
 /// Directives for `tracing_subscriber::EnvFilter` that must follow a program's own: they keep Arti
-/// and its libraries at warnings, whatever level was asked for.
+/// and its libraries at warnings, whatever level was asked for. (On networks of a few relays
+/// `tor_netdir` warns many times that it cannot choose dozens of them.)
 pub const LOG_FILTER: &str =
-    "arti_client=warn,tor_=warn,fs_mistrust=warn,rustls=warn,rusqlite=warn";
+    "arti_client=warn,tor_=warn,tor_netdir=error,fs_mistrust=warn,rustls=warn,rusqlite=warn";

@@ -92,7 +92,10 @@ impl ControlConnection {
             let last = rest.next() != Some('-');
             if !code.starts_with('2') {
                 // Replies may repeat what we sent, so only the code is told.
-                let detail = format!("the control port answered {code}");
+                let detail = match code {
+                    "515" => "the control port does not accept our password or cookie".to_owned(),
+                    _ => format!("the control port answered {code}"),
+                };
                 return Err(TorError::with_detail(refusal(code), detail));
             }
             lines.push(rest.as_str().to_owned());

@@ -176,6 +176,17 @@ pub(crate) async fn two_services_at_once(bench: &mut Bench) {
     second.close().await;
     // Streams outlive the service that accepted them.
     round_trip(&mut to_second, b"still here").await;
+    let start = Instant::now();
+    let error = bench
+        .client
+        .connect(target(key, None), Isolation::new())
+        .await;
+    let error = error.expect_err("it was withdrawn");
+    println!(
+        "   withdrawn: {error}, after {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    assert_eq!(error.kind(), TorErrorKind::OnionUnreachable);
 }
 
 pub(crate) async fn an_address_survives_a_restart(bench: &mut Bench) {
