@@ -3,7 +3,9 @@
 use core::fmt;
 
 /// A mailbox's public name at its mailbox server: 16 bytes derived from the callee's secret.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct MailboxId(pub [u8; 16]);
 
 impl fmt::Debug for MailboxId {
@@ -13,7 +15,9 @@ impl fmt::Debug for MailboxId {
 }
 
 /// The ed25519 public key of a v3 onion service (the 32 bytes inside its address).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct OnionKey(pub [u8; 32]);
 
 impl fmt::Debug for OnionKey {
@@ -44,7 +48,7 @@ pub struct Path {
 }
 
 /// Number of an encoded Opus frame within one direction of a call: frame n holds the 20 ms of media
-/// that start 20 · n ms after the media clock's start.
+/// that end 20 · n ms after the media clock's start, and is first sent in slot n.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrameNumber(pub u32);
 

@@ -23,7 +23,9 @@ pub use redact::{Redacted, SecretBytes};
 pub use time::{Timestamp, UnixTime};
 
 /// How a call's media travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LegKind {
     /// Direct streams to the peer's onion address: leg i of one side is leg i of the other.

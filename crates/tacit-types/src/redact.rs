@@ -5,7 +5,9 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Wraps a value that may identify a person (a contact's name, an address). Reading it is explicit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Redacted<T>(T);
 
@@ -89,7 +91,9 @@ impl<'de, const N: usize> serde::Deserialize<'de> for SecretBytes<N> {
                 write!(f, "{N} bytes")
             }
             fn visit_bytes<E: serde::de::Error>(self, v: &[u8]) -> Result<Self::Value, E> {
-                let bytes = v.try_into().map_err(|_| E::invalid_length(v.len(), &self))?;
+                let bytes = v
+                    .try_into()
+                    .map_err(|_| E::invalid_length(v.len(), &self))?;
                 Ok(SecretBytes::new(bytes))
             }
         }

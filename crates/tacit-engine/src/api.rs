@@ -1,0 +1,290 @@
+//! Commands, events and configuration: the vocabulary of an embedding program.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tacit_audio::{DeviceChoice, Sink, Source};
+use tacit_types::{LegKind, OnionKey, Reason, Redacted};
+
+use crate::network::Network;
+use crate::store::Store;
+
+/// A call of this engine, numbered from 1; never reused while the engine lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// A contact's local name. It never leaves this device and never reaches a log.
+pub type ContactName = Redacted<String>;
+
+/// Chooses microphone and loudspeaker, or files, for a call.
+pub type AudioFactory = Box<dyn FnMut(CallId) -> (Source, Sink) + Send>;
+
+/// How an engine is put together.
+#[non_exhaustive]
+pub struct EngineConfig {
+    /// Streams in and out.
+    pub network: Arc<dyn Network>,
+    /// Where the state is kept.
+    pub store: Box<dyn Store>,
+    /// The snapshot that `store` was last given, or nothing for a new person.
+    pub snapshot: Option<Vec<u8>>,
+    /// Where a call's sound comes from and goes to; asked once a call.
+    pub audio: AudioFactory,
+    /// Legs to open in a call, 2 to 16. Default 8. More legs lower the delay and cost circuits.
+    pub legs: u8,
+    /// Address of the server that mints TURN credentials; without it TURN legs are refused.
+    pub credentials: Option<OnionKey>,
+    /// Mailbox server for addresses made from now on; `None` embeds the mailbox in this engine.
+    pub mailbox_server: Option<OnionKey>,
+    /// Test networks only: TURN candidates on loopback and private addresses are taken.
+    pub dangerous_allow_local_candidates: bool,
+    /// Test networks only: leg events name the relays of our half of each circuit.
+    pub dangerous_report_circuits: bool,
+    /// Where a call's frame times are written; benchmarks only. Nowhere by default.
+    pub trace: Box<dyn FnMut(CallId) -> Option<PathBuf> + Send>,
+    /// PINGs to send before each ring to measure the round trip; benchmarks only. Default 0.
+    pub measure_pings: u8,
+}
+
+impl EngineConfig {
+    /// A configuration with the defaults: default devices, 8 legs, embedded mailboxes, no TURN.
+    #[must_use]
+    pub fn new(network: Arc<dyn Network>, store: Box<dyn Store>) -> Self {
+        Self {
+            network,
+            store,
+            snapshot: None,
+            audio: Box::new(|_| {
+                (
+                    Source::Device(DeviceChoice::Default),
+                    Sink::Device(DeviceChoice::Default),
+                )
+            }),
+            legs: 8,
+            credentials: None,
+            mailbox_server: None,
+            dangerous_allow_local_candidates: false,
+            dangerous_report_circuits: false,
+            trace: Box::new(|_| None),
+            measure_pings: 0,
+        }
+    }
+}
+
+impl core::fmt::Debug for EngineConfig {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EngineConfig")
+            .field("legs", &self.legs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the person, or the program on their behalf, wants done. None of these blocks; the outcome
+/// arrives as events.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Answer a ringing call.
+    Accept(CallId),
+    /// Let a ringing call ring out; nothing is sent, so it looks like no answer.
+    Decline(CallId),
+    /// End a call.
+    HangUp(CallId),
+    /// Send silence instead of the microphone. Sizes and clock on the wire stay the same.
+    SetMuted(CallId, bool),
+    /// Say whether the two words were the same on both screens. `false` ends the call.
+    Verify(CallId, bool),
+}
+
+/// How a call is to be placed.
+#[derive(Clone, Copy, Debug)]
+pub struct DialOptions {
+    /// Kind of legs.
+    pub legs: LegKind,
+}
+
+/// How a contact is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Their rings look unanswered for ever and are never shown.
+    Ghost,
+    /// Their address is withdrawn: they see this person offline for good.
+    Drop,
+}
+
+/// A contact as shown to the person.
+#[derive(Clone, Debug)]
+pub struct ContactInfo {
+    /// Local name.
+    pub name: ContactName,
+    /// Whether the two words were compared.
+    pub verified: bool,
+    /// Calls that can be placed before tokens must be renewed.
+    pub tokens: usize,
+    /// Whether the address is embedded in this engine or on a mailbox server.
+    pub embedded: bool,
+}
+
+/// Where a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallState {
+    /// Allocating TURN legs, before the ring.
+    OpeningCircuits,
+    /// Opening the circuit to the other person's address.
+    Reaching,
+    /// The other device rings.
+    Ringing,
+    /// Accepted; waiting for the first leg.
+    Securing,
+    /// Sound flows.
+    Connected,
+}
+
+/// Mouth-to-ear delay by stage, in milliseconds; the stages sum to `mouth_to_ear`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LatencyBreakdown {
+    /// One block of the microphone.
+    pub capture: f32,
+    /// One Opus frame.
+    pub frame: f32,
+    /// The codec's look-ahead.
+    pub look_ahead: f32,
+    /// From frame ready to written.
+    pub send_queue: f32,
+    /// Half the best recent round trip plus the relative delay. An estimate: the two clocks are not
+    /// compared.
+    pub network: f32,
+    /// In the playout buffer.
+    pub playout_wait: f32,
+    /// In the output device.
+    pub output: f32,
+}
+
+impl LatencyBreakdown {
+    /// Sum of all stages.
+    #[must_use]
+    pub fn mouth_to_ear(&self) -> f32 {
+        self.capture
+            + self.frame
+            + self.look_ahead
+            + self.send_queue
+            + self.network
+            + self.playout_wait
+            + self.output
+    }
+}
+
+/// One leg as the meter shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LegQuality {
+    /// Our leg.
+    pub leg: u8,
+    /// Delay above the best leg, ms; `None` before it was measured.
+    pub relative_delay_ms: Option<f32>,
+    /// Overdue at the moment: packets go elsewhere.
+    pub suspect: bool,
+}
+
+/// A second's worth of quality.
+#[derive(Clone, Debug, Default)]
+pub struct Quality {
+    /// Delay by stage.
+    pub latency: LatencyBreakdown,
+    /// Share of played media that was concealed since the last report, 0 to 1.
+    pub concealed: f32,
+    /// Legs.
+    pub legs: Vec<LegQuality>,
+    /// Level of our microphone, dBFS.
+    pub input_level: f32,
+    /// Level of the other person's voice, dBFS.
+    pub output_level: f32,
+}
+
+/// What happened. Owned values; nothing calls back.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// Our addresses can be reached by this many of `total` contacts and invites.
+    Listening {
+        /// Reachable addresses.
+        reachable: usize,
+        /// All addresses.
+        total: usize,
+    },
+    /// Somebody rings.
+    Incoming {
+        /// The call.
+        call: CallId,
+        /// Who.
+        contact: ContactName,
+        /// Another call is going on; this one can only be answered after it.
+        busy: bool,
+    },
+    /// A call reached another state.
+    State(CallId, CallState),
+    /// Time stamps of set-up, for benchmarks, on the machine's monotonic clock.
+    Timing(CallId, Timing),
+    /// A leg came up; `live` legs are up now.
+    LegUp {
+        /// The call.
+        call: CallId,
+        /// Our leg.
+        leg: u8,
+        /// How many are up.
+        live: usize,
+        /// Relays of our half of the circuit, only with `dangerous_report_circuits`.
+        hops: Option<Vec<String>>,
+    },
+    /// A leg was lost; `live` legs are up now.
+    LegDown {
+        /// The call.
+        call: CallId,
+        /// Our leg.
+        leg: u8,
+        /// How many are up.
+        live: usize,
+    },
+    /// Both screens should show these two words.
+    Words(CallId, [String; 2]),
+    /// The two people confirmed the words.
+    Verified(CallId),
+    /// Once a second while connected.
+    Quality(CallId, Box<Quality>),
+    /// All legs are lost; resuming.
+    Interrupted(CallId),
+    /// Sound flows again.
+    Resumed(CallId),
+    /// The sound device changed or vanished; the call goes on.
+    AudioChanged(CallId, Reason),
+    /// The sound file given as source has been played to its end.
+    SourceEnded(CallId),
+    /// A call ended.
+    Ended(CallId, Reason),
+    /// An invite can be reached from now on.
+    InviteReachable,
+    /// An invite was taken: a contact was added, not verified yet.
+    ContactAdded(ContactName),
+    /// Somebody else tried an invite that was already taken.
+    InviteReused(ContactName),
+    /// The engine can go no further and has stopped.
+    Stopped(Reason),
+}
+
+/// Time stamps of a call's set-up.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Timing {
+    /// A PING's round trip to the peer's mailbox.
+    OnionRoundTrip(Duration),
+    /// The RING frame was flushed.
+    RingSent(u64),
+    /// The ring was authenticated at the callee.
+    RingSeen(u64),
+    /// Message 2 was authenticated at the caller: ringback and keys.
+    AnswerSeen(u64),
+    /// The callee accepted.
+    Accepted(u64),
+    /// The first frame of the peer's voice was played.
+    FirstAudio(u64),
+}

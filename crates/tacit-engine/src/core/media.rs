@@ -1,0 +1,348 @@
+//! One handshake's worth of media: packets, legs, playout and the control lane.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tacit_crypto::packet::{PacketOpener, PacketSealer};
+use tacit_crypto::{Sas, SasMessage, SessionKeys};
+use tacit_legs::CandidateGate;
+use tacit_packet::{Content, ControlMessage, MediaTime, Packetizer};
+use tacit_paths::{Choice, Scheduler};
+use tacit_playout::{Inserted, Loudness, Playout, Pull};
+use tacit_types::limits::{FRAME_DURATION, OPUS_FRAME_BYTES, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
+use tacit_types::{FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
+
+/// Most events that wait to be polled; more are dropped oldest first.
+const MAX_EVENTS: usize = 64;
+
+/// What the peer said, or what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaEvent {
+    /// The callee accepted.
+    Accepted,
+    /// The peer hung up.
+    PeerHungUp,
+    /// Both screens should show these words.
+    Words([String; 2]),
+    /// A verification ended without words: the peer broke the exchange.
+    WordsFailed,
+    /// The peer's person confirmed the words.
+    PeerConfirmed,
+    /// The first authentic packet came in.
+    PathWorks,
+}
+
+/// Packets that were dropped on the way in, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropCounts {
+    /// Not authentic, replayed, or of an epoch out of reach.
+    pub unauthentic: u64,
+    /// Authentic, but not of this protocol's form.
+    pub malformed: u64,
+}
+
+/// A sealed packet and where it goes.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The slot that it belongs to.
+    pub slot: SlotNumber,
+    /// Our leg and the peer's.
+    pub path: Path,
+    /// The packet.
+    pub packet: [u8; PACKET_BYTES],
+    /// Why this path.
+    pub choice: Choice,
+}
+
+/// The machine. Time comes in as `now`, packets and frames as values; nothing is read or written.
+#[derive(Debug)]
+pub struct MediaCore {
+    kind: LegKind,
+    start: Timestamp,
+    sealer: PacketSealer,
+    opener: PacketOpener,
+    packetizer: Packetizer,
+    scheduler: Scheduler,
+    playout: Playout,
+    sas: Sas,
+    gates: BTreeMap<LegIndex, CandidateGate>,
+    next_slot: u32,
+    events: VecDeque<MediaEvent>,
+    drops: DropCounts,
+    heard: bool,
+}
+
+impl MediaCore {
+    /// A core whose media clock starts at `now`. `seed` orders legs and slots; `sas_nonce` must be
+    /// fresh entropy.
+    #[must_use]
+    pub fn new(
+        keys: &SessionKeys,
+        kind: LegKind,
+        playout: Playout,
+        seed: u64,
+        sas_nonce: [u8; 32],
+        now: Timestamp,
+    ) -> Self {
+        let mut core = Self {
+            kind,
+            start: now,
+            sealer: PacketSealer::new(&keys.media(), now),
+            opener: PacketOpener::new(&keys.media(), now),
+            packetizer: Packetizer::new(),
+            scheduler: Scheduler::new(tacit_paths::Config::new(kind), seed),
+            playout,
+            sas: Sas::start(keys.sas(), sas_nonce),
+            gates: BTreeMap::new(),
+            next_slot: 0,
+            events: VecDeque::new(),
+            drops: DropCounts::default(),
+            heard: false,
+        };
+        core.advance_words();
+        core
+    }
+
+    /// The playout, to carry it over into a resumed call.
+    #[must_use]
+    pub fn into_playout(self) -> Playout {
+        self.playout
+    }
+
+    /// One of our legs can carry packets from now on.
+    pub fn add_leg(&mut self, leg: LegIndex) {
+        self.scheduler.add_local_leg(leg);
+    }
+
+    /// One of our legs is gone; its index never comes back.
+    pub fn remove_leg(&mut self, leg: LegIndex) {
+        self.scheduler.remove_local_leg(leg);
+        self.opener.retire_receiver_leg(leg);
+    }
+
+    /// A TURN candidate of the peer can be reached from our legs.
+    pub fn add_peer_leg(&mut self, leg: LegIndex) {
+        if self.kind == LegKind::Turn && self.gates.insert(leg, CandidateGate::default()).is_none()
+        {
+            self.scheduler.add_peer_leg(leg);
+        }
+    }
+
+    /// Takes a packet that came in on our leg `path.receiver` from the peer's leg `path.sender`.
+    pub fn handle_packet(
+        &mut self,
+        path: Path,
+        packet: &[u8; PACKET_BYTES],
+        now: Timestamp,
+    ) -> Arrivals {
+        let mut plain = [0; PACKET_PLAINTEXT_BYTES];
+        if self.opener.open(path, packet, now, &mut plain).is_err() {
+            self.drops.unauthentic += 1;
+            return Arrivals::default();
+        }
+        let Ok(content) = Content::decode(&plain) else {
+            self.drops.malformed += 1;
+            return Arrivals::default();
+        };
+        self.on_authentic(path, &content, now)
+    }
+
+    fn on_authentic(&mut self, path: Path, content: &Content, now: Timestamp) -> Arrivals {
+        if !self.heard {
+            self.heard = true;
+            self.event(MediaEvent::PathWorks);
+        }
+        if let Some(gate) = self.gates.get_mut(&path.sender) {
+            gate.on_authentic_packet();
+            // Back in, if its few packets without an answer were used up.
+            self.scheduler.add_peer_leg(path.sender);
+        }
+        self.packetizer
+            .record_arrival(content.slot, path, self.media_time(now));
+        self.scheduler
+            .on_feedback(content.sent_at, content.reports.as_slice(), now);
+        if let Some(message) = self.packetizer.handle_control(&content.control) {
+            self.on_control(message);
+        }
+        let mut arrivals = Arrivals {
+            authentic: true,
+            ..Arrivals::default()
+        };
+        for (number, payload) in content.frames() {
+            let inserted = self.playout.insert(number, payload, now);
+            if matches!(
+                inserted,
+                Inserted::New | Inserted::Late | Inserted::Restarted
+            ) {
+                arrivals.push(number);
+            }
+        }
+        arrivals
+    }
+
+    fn on_control(&mut self, message: ControlMessage) {
+        match message {
+            ControlMessage::Accept => self.event(MediaEvent::Accepted),
+            ControlMessage::HangUp => self.event(MediaEvent::PeerHungUp),
+            ControlMessage::SasConfirmed => self.event(MediaEvent::PeerConfirmed),
+            ControlMessage::SasCommit(c) => self.on_words_message(SasMessage::Commit(c)),
+            ControlMessage::SasReveal(r) => self.on_words_message(SasMessage::Reveal(r)),
+            // Shown by nobody yet; the packets are the same either way.
+            _ => {}
+        }
+    }
+
+    fn on_words_message(&mut self, message: SasMessage) {
+        if self.sas.handle_input(message).is_err() {
+            self.event(MediaEvent::WordsFailed);
+            return;
+        }
+        self.advance_words();
+        if let Some([a, b]) = self.sas.words() {
+            self.event(MediaEvent::Words([a.to_owned(), b.to_owned()]));
+        }
+    }
+
+    fn advance_words(&mut self) {
+        while let Some(message) = self.sas.poll_transmit() {
+            self.send_control(match message {
+                SasMessage::Commit(c) => ControlMessage::SasCommit(c),
+                SasMessage::Reveal(r) => ControlMessage::SasReveal(r),
+            });
+        }
+    }
+
+    /// Sends a message on the control lane. A full lane means a dead call, whose end is near anyway.
+    pub fn send_control(&mut self, message: ControlMessage) {
+        let _ = self.packetizer.send_control(message);
+    }
+
+    /// Whether the peer has acknowledged all control messages.
+    #[must_use]
+    pub fn control_is_idle(&self) -> bool {
+        self.packetizer.control().is_idle()
+    }
+
+    /// The frame that starts in the current slot.
+    #[must_use]
+    pub const fn next_frame_number(&self) -> FrameNumber {
+        FrameNumber(self.next_slot)
+    }
+
+    /// Takes an encoded frame of ours; it rides in the next slot.
+    pub fn push_frame(&mut self, number: FrameNumber, frame: &[u8; OPUS_FRAME_BYTES]) {
+        self.packetizer.push_frame(number, frame);
+    }
+
+    /// When the next packet is due. The clock is fixed from the start: slot n is n · 20 ms after it.
+    #[must_use]
+    pub fn slot_time(&self) -> Timestamp {
+        self.start + FRAME_DURATION * self.next_slot
+    }
+
+    /// Makes the packet of the slot that is due, if there is a leg to carry it. One slot passes
+    /// whether or not there is.
+    pub fn next_packet(&mut self, now: Timestamp) -> Option<Outgoing> {
+        let slot = SlotNumber(self.next_slot);
+        self.next_slot = self.next_slot.saturating_add(1);
+        let choice = self.scheduler.choose(slot, now)?;
+        let path = choice.path;
+        if let Some(gate) = self.gates.get_mut(&path.receiver) {
+            let may_send = gate.try_spend();
+            if !gate.is_open() {
+                self.scheduler.remove_peer_leg(path.receiver);
+            }
+            if !may_send {
+                return None;
+            }
+        }
+        let plain = self.packetizer.next(slot, self.media_time(now));
+        let mut packet = [0; PACKET_BYTES];
+        // A used-up counter needs 2^48 packets on one path, or 45 days; then only a resume helps.
+        self.sealer.seal(path, &plain, now, &mut packet).ok()?;
+        Some(Outgoing {
+            slot,
+            path,
+            packet,
+            choice,
+        })
+    }
+
+    /// The packet was handed to its leg. Not to be called for one that no leg took.
+    pub fn on_sent(&mut self, outgoing: &Outgoing, now: Timestamp) {
+        self.scheduler.on_sent(outgoing.slot, outgoing.path, now);
+    }
+
+    /// From here on the packets carry no frames.
+    pub fn stop_frames(&mut self) {
+        self.packetizer.clear_frames();
+    }
+
+    /// What the output should play next; to be asked once every 20 ms of output.
+    pub fn pull(&mut self, now: Timestamp) -> Pull {
+        self.playout.pull(now)
+    }
+
+    /// Says how loud the frame was that was decoded last: quiet ones may be skipped sooner.
+    pub fn heard(&mut self, loudness: Loudness) {
+        self.playout.heard(loudness);
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.events.pop_front()
+    }
+
+    /// Packets dropped so far.
+    #[must_use]
+    pub const fn drops(&self) -> DropCounts {
+        self.drops
+    }
+
+    /// Legs and round trip, for the meter.
+    #[must_use]
+    pub const fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// Playout, for the meter.
+    #[must_use]
+    pub const fn playout(&self) -> &Playout {
+        &self.playout
+    }
+
+    fn media_time(&self, now: Timestamp) -> MediaTime {
+        MediaTime::from_elapsed(now.saturating_since(self.start))
+    }
+
+    fn event(&mut self, event: MediaEvent) {
+        if self.events.len() == MAX_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+}
+
+/// Numbers of the frames of which a packet brought the first copy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arrivals {
+    /// The packet was authentic.
+    pub authentic: bool,
+    numbers: [FrameNumber; tacit_packet::FRAMES_IN_PACKET],
+    len: usize,
+}
+
+impl Arrivals {
+    fn push(&mut self, number: FrameNumber) {
+        if let Some(entry) = self.numbers.get_mut(self.len) {
+            *entry = number;
+            self.len += 1;
+        }
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub fn as_slice(&self) -> &[FrameNumber] {
+        &self.numbers[..self.len]
+    }
+}

@@ -1,0 +1,80 @@
+//! The latency meter: where the milliseconds between a mouth and an ear go.
+
+use tacit_types::Timestamp;
+
+use super::MediaCore;
+use crate::api::{LatencyBreakdown, LegQuality, Quality};
+
+/// One block of the microphone, ms.
+const CAPTURE_MS: f32 = 10.0;
+/// The rest of the frame after its first block, ms.
+const FRAME_MS: f32 = 10.0;
+/// Opus look-ahead, ms.
+const LOOK_AHEAD_MS: f32 = 6.5;
+
+/// Turns counters into a second's report.
+#[derive(Debug, Default)]
+pub struct Meter {
+    played: u64,
+    concealed: u64,
+}
+
+impl Meter {
+    /// The report of the time since the last call. `output_ms` is what waits in the output device.
+    pub fn report(
+        &mut self,
+        core: &MediaCore,
+        output_ms: f32,
+        levels: (f32, f32),
+        now: Timestamp,
+    ) -> Quality {
+        let stats = core.playout().stats(now);
+        let lost = stats.concealed + stats.held + stats.skipped;
+        let played = stats.played - self.played;
+        let concealed = lost - self.concealed;
+        (self.played, self.concealed) = (stats.played, lost);
+        #[expect(clippy::cast_precision_loss, reason = "at most 50 a second")]
+        let share = if played + concealed == 0 {
+            0.0
+        } else {
+            concealed as f32 / (played + concealed) as f32
+        };
+        let latency = LatencyBreakdown {
+            capture: CAPTURE_MS,
+            frame: FRAME_MS,
+            look_ahead: LOOK_AHEAD_MS,
+            send_queue: 0.0,
+            // The clocks of the two sides are not compared: half the best recent round trip stands
+            // for the fastest leg, and the playout's wait contains the rest.
+            network: core
+                .scheduler()
+                .round_trip()
+                .map_or(0.0, |rt| millis(rt.best) / 2.0),
+            playout_wait: millis(stats.delay),
+            output: output_ms,
+        };
+        Quality {
+            latency,
+            concealed: share,
+            legs: legs(core),
+            input_level: levels.0,
+            output_level: levels.1,
+        }
+    }
+}
+
+fn legs(core: &MediaCore) -> Vec<LegQuality> {
+    core.scheduler()
+        .legs()
+        .filter(|leg| leg.side == tacit_paths::Side::Local)
+        .map(|leg| LegQuality {
+            leg: leg.index.0,
+            relative_delay_ms: leg.relative_delay.map(millis),
+            suspect: leg.suspect,
+        })
+        .collect()
+}
+
+fn millis(duration: core::time::Duration) -> f32 {
+    duration.as_secs_f32() * 1e3
+}

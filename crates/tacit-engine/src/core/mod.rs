@@ -1,0 +1,8 @@
+//! The sans-IO core of a call's media: what happens to a frame between the encoder and the legs,
+//! and between the legs and the decoder.
+
+mod media;
+mod meter;
+
+pub use media::{Arrivals, DropCounts, MediaCore, MediaEvent, Outgoing};
+pub use meter::Meter;

@@ -1,0 +1,269 @@
+//! Ringing somebody: circuit, token, handshake.
+
+use std::sync::Arc;
+
+use tacit_crypto::SessionKeys;
+use tacit_signaling::limits::PROTOCOL_VERSION;
+use tacit_signaling::payload::{CodecParameters, Offer, Opening, PipeMessage, Reply, Response};
+use tacit_signaling::{Caller, CallerEvent, RingTo};
+use tacit_tor::Target;
+use tacit_types::limits::{ONION_PORT_LEGS, ONION_PORT_SIGNALING};
+use tacit_types::{LegKind, Reason};
+use tokio::sync::mpsc;
+
+use crate::api::{CallId, CallState, Event, Timing};
+use crate::call::{Handshake, LegPlan, Link, LinkEvent, OpenedTurn, TurnPlan};
+use crate::clock::now;
+use crate::frames::FrameIo;
+use crate::ledger::{ContactId, RingMaterials};
+use crate::ringer::Ringer;
+use crate::shared::Shared;
+
+/// Tokens that one ring tries: a refused one may be spent at the server by a lost attempt.
+const TOKENS_PER_RING: u32 = 3;
+/// Messages that may wait on a link.
+pub(crate) const LINK_QUEUE: usize = 32;
+
+/// What a ring is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RingFor {
+    Call,
+    Resume,
+}
+
+/// A ring in progress.
+pub(crate) struct Dial {
+    pub shared: Arc<Shared>,
+    pub call: CallId,
+    pub contact: ContactId,
+    pub kind: LegKind,
+    pub purpose: RingFor,
+}
+
+struct Answered {
+    keys: Box<SessionKeys>,
+    reply: Reply,
+    materials: RingMaterials,
+}
+
+impl Dial {
+    /// Rings and returns what the answered call starts with.
+    pub(crate) async fn ring(self) -> Result<Handshake, Reason> {
+        let turn = match self.kind {
+            LegKind::Turn => {
+                self.state(CallState::OpeningCircuits);
+                Some(self.shared.open_turn(None).await?)
+            }
+            LegKind::Onion => None,
+        };
+        self.state(CallState::Reaching);
+        let mut ringer = self.reach().await?;
+        let answered = self.ring_until_answered(&mut ringer, turn.as_ref()).await?;
+        self.shared.event(Event::Timing(
+            self.call,
+            Timing::AnswerSeen(now().as_micros()),
+        ));
+        self.shared.with_ledger(|ledger| {
+            ledger.ring_answered(
+                self.contact,
+                &answered.materials.token,
+                answered.reply.last_batch,
+                answered.reply.refill.as_ref(),
+            )
+        })?;
+        let last_batch = self.shared.last_batch(self.contact);
+        ringer.machine.send(&PipeMessage::Confirm { last_batch });
+        ringer.flush().ok_or(Reason::ServerLost)?;
+        self.state(CallState::Ringing);
+        Ok(self.handshake(answered, ringer, turn))
+    }
+
+    fn state(&self, state: CallState) {
+        if self.purpose == RingFor::Call {
+            self.shared.event(Event::State(self.call, state));
+        }
+    }
+
+    /// Opens the stream to the contact's mailbox server and waits for its greeting.
+    async fn reach(&self) -> Result<Ringer, Reason> {
+        let address = self.shared.peer_address(self.contact)?;
+        let target = Target::Onion {
+            key: address.server,
+            port: ONION_PORT_SIGNALING,
+            discovery: address.discovery,
+        };
+        let stream = self.shared.network().connect(target).await?;
+        let pings = if self.purpose == RingFor::Call {
+            self.shared.measure_pings()
+        } else {
+            0
+        };
+        let machine = Caller::new(crate::call::fresh_seed(), pings, now());
+        let mut ringer = Ringer {
+            machine,
+            io: FrameIo::over(stream),
+        };
+        loop {
+            match ringer.next().await {
+                Some(CallerEvent::RoundTrip(rtt)) => {
+                    self.shared
+                        .event(Event::Timing(self.call, Timing::OnionRoundTrip(rtt)));
+                }
+                Some(CallerEvent::Ready(_)) => return Ok(ringer),
+                Some(_) => {}
+                None => return Err(Reason::PeerUnreachable),
+            }
+        }
+    }
+
+    async fn ring_until_answered(
+        &self,
+        ringer: &mut Ringer,
+        turn: Option<&OpenedTurn>,
+    ) -> Result<Answered, Reason> {
+        for _ in 0..TOKENS_PER_RING {
+            let materials = self
+                .shared
+                .with_ledger(|ledger| ledger.begin_ring(self.contact))?;
+            let opening = self.opening(&materials, turn);
+            let to = RingTo {
+                server: materials.address.server,
+                mailbox: materials.address.mailbox,
+                token: materials.token,
+                local: &materials.local,
+                remote: &materials.remote,
+                psk: Some(&materials.psk),
+                opening: &opening,
+            };
+            ringer
+                .machine
+                .ring(&to, now())
+                .map_err(|_| Reason::Internal)?;
+            self.shared.ringing(self.contact, ringer.machine.rank());
+            ringer.flush().ok_or(Reason::ServerLost)?;
+            self.shared.event(Event::Timing(
+                self.call,
+                Timing::RingSent(now().as_micros()),
+            ));
+            match self.await_answer(ringer, materials).await? {
+                Some(answered) => return Ok(answered),
+                None => tracing::debug!("a ring was refused; another token is tried"),
+            }
+        }
+        Err(Reason::PeerUnreachable)
+    }
+
+    /// `None` if the server refused the ring.
+    async fn await_answer(
+        &self,
+        ringer: &mut Ringer,
+        materials: RingMaterials,
+    ) -> Result<Option<Answered>, Reason> {
+        loop {
+            match ringer.next().await.ok_or(Reason::ServerLost)? {
+                CallerEvent::Answered { response, keys } => {
+                    let Response::Call(reply) = *response else {
+                        return Err(Reason::Internal);
+                    };
+                    return Ok(Some(Answered {
+                        keys,
+                        reply,
+                        materials,
+                    }));
+                }
+                CallerEvent::Refused => return Ok(None),
+                CallerEvent::NoAnswer => return Err(Reason::PeerNoAnswer),
+                CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::ServerLost),
+                CallerEvent::Unreadable => return Err(Reason::InviteVersion),
+                _ => {}
+            }
+        }
+    }
+
+    fn opening(&self, materials: &RingMaterials, turn: Option<&OpenedTurn>) -> Opening {
+        let offer = Offer {
+            highest_version: PROTOCOL_VERSION,
+            leg_kind: self.kind,
+            legs: self.shared.legs(),
+            codec: CodecParameters::VERSION_1,
+            candidates: turn.map(|t| t.candidates.clone()),
+            last_batch: materials.last_batch,
+            refill: materials.refill.clone(),
+            address: None,
+        };
+        match self.purpose {
+            RingFor::Call => Opening::Call(offer),
+            RingFor::Resume => Opening::Resume(offer),
+        }
+    }
+
+    fn handshake(&self, answered: Answered, ringer: Ringer, turn: Option<OpenedTurn>) -> Handshake {
+        let Answered {
+            keys,
+            reply,
+            materials,
+        } = answered;
+        let link = link_over(ringer);
+        // The callee may choose the kind that exposes less, never the other way round.
+        let plan = match (turn, reply.leg_kind) {
+            (Some(opened), LegKind::Turn) => LegPlan::Turn(TurnPlan {
+                opened,
+                peers: reply.candidates,
+            }),
+            _ => LegPlan::OnionOpen {
+                target: Target::Onion {
+                    key: materials.address.server,
+                    port: ONION_PORT_LEGS,
+                    discovery: materials.address.discovery,
+                },
+            },
+        };
+        let kind = if matches!(plan, LegPlan::Turn(_)) {
+            LegKind::Turn
+        } else {
+            LegKind::Onion
+        };
+        Handshake {
+            keys: *keys,
+            kind,
+            legs: reply.legs.min(self.shared.legs()),
+            link,
+            plan,
+        }
+    }
+}
+
+/// Keeps the signaling stream alive for the call and carries its messages.
+fn link_over(mut ringer: Ringer) -> Link {
+    let (send, mut wanted) = mpsc::channel::<PipeMessage>(LINK_QUEUE);
+    let (events_sender, events) = mpsc::channel(LINK_QUEUE);
+    tokio::spawn(async move {
+        let mut open = true;
+        loop {
+            tokio::select! {
+                message = wanted.recv(), if open => match message {
+                    Some(message) => {
+                        ringer.machine.send(&message);
+                    }
+                    None => {
+                        // The call is over; the stream closes a random while later.
+                        open = false;
+                        ringer.machine.close_later(now());
+                    }
+                },
+                event = ringer.next() => {
+                    let event = match event {
+                        Some(CallerEvent::Message(message)) => LinkEvent::Pipe(message),
+                        Some(CallerEvent::NoAnswer) => LinkEvent::NoAnswer,
+                        Some(CallerEvent::ServerLost) => LinkEvent::Lost,
+                        Some(CallerEvent::Close) | None => break,
+                        Some(_) => continue,
+                    };
+                    // A call that is over does not listen.
+                    let _ = events_sender.try_send(event);
+                }
+            }
+        }
+    });
+    Link { send, events }
+}

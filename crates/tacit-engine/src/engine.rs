@@ -1,0 +1,313 @@
+//! The engine: what an embedding program holds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tacit_crypto::{Invite, InviteError};
+use tacit_legs::CandidatePolicy;
+use tacit_types::limits::MAX_LEGS;
+use tacit_types::{Reason, Role, UnixTime};
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+
+use crate::api::{CallId, Command, ContactInfo, DialOptions, EngineConfig, Event, Removal};
+use crate::call::{CallCommand, Handshake};
+use crate::clock::unix_now;
+use crate::dial::{Dial, RingFor};
+use crate::ledger::Ledger;
+use crate::shared::{Factories, Settings, Shared};
+
+/// Events that a slow reader may be behind; then the oldest are lost to it.
+const EVENTS: usize = 4096;
+
+/// A running engine. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    hosting: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl core::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+/// The engine's events, in order.
+#[derive(Debug)]
+pub struct EventStream(broadcast::Receiver<Event>);
+
+impl EventStream {
+    /// The next event; `None` once the engine is gone. Cancelling it loses nothing. A reader that
+    /// is 4096 events behind loses the oldest.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            match self.0.recv().await {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::RecvError::Lagged(lost)) => {
+                    tracing::warn!(lost, "events were not read in time");
+                }
+                Err(broadcast::error::RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Starts an engine inside a tokio runtime and begins to host all its addresses.
+    ///
+    /// # Errors
+    /// [`Reason::ProfileCorrupt`] if the snapshot is not one, [`Reason::ConfigInvalid`] if the
+    /// number of legs is not 2 to 16.
+    pub fn start(config: EngineConfig) -> Result<(Self, EventStream), Reason> {
+        if !(2..=MAX_LEGS).contains(&usize::from(config.legs)) {
+            return Err(Reason::ConfigInvalid);
+        }
+        let candidates = if config.dangerous_allow_local_candidates {
+            CandidatePolicy::dangerous_allow_local_candidates()
+        } else {
+            CandidatePolicy::public_only()
+        };
+        let settings = Settings {
+            legs: config.legs,
+            credentials: config.credentials,
+            mailbox_server: config.mailbox_server,
+            candidates,
+            report_circuits: config.dangerous_report_circuits,
+            measure_pings: config.measure_pings,
+        };
+        let ledger = Ledger::open(config.store, config.snapshot.as_deref())?;
+        let factories = Factories {
+            audio: config.audio,
+            trace: config.trace,
+        };
+        let (events, stream) = broadcast::channel(EVENTS);
+        let shared = Arc::new(Shared::new(
+            config.network,
+            settings,
+            ledger,
+            factories,
+            events,
+        ));
+        let (stop, stopped) = watch::channel(false);
+        let hosting = tokio::spawn(crate::host::attend_all(Arc::clone(&shared), stopped));
+        let hosting = Arc::new(tokio::sync::Mutex::new(Some(hosting)));
+        Ok((
+            Self {
+                shared,
+                stop,
+                hosting,
+            },
+            EventStream(stream),
+        ))
+    }
+
+    /// Another stream of the events from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> EventStream {
+        EventStream(self.shared.subscribe())
+    }
+
+    /// All contacts that are shown, by name.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<ContactInfo> {
+        self.shared.with_ledger(|l| l.contacts())
+    }
+
+    /// Gives a contact another name. Blocks for one durable write.
+    ///
+    /// # Errors
+    /// [`Reason::ContactUnknown`], [`Reason::ContactExists`], or why it could not be stored.
+    pub fn rename(&self, name: &str, to: &str) -> Result<(), Reason> {
+        self.shared.with_ledger(|l| l.rename(name, to))
+    }
+
+    /// Removes a contact. Blocks for one durable write.
+    ///
+    /// # Errors
+    /// [`Reason::ContactUnknown`], or why it could not be stored.
+    pub fn remove(&self, name: &str, how: Removal) -> Result<(), Reason> {
+        self.shared.with_ledger(|l| l.remove(name, how))?;
+        self.shared.addresses_changed();
+        Ok(())
+    }
+
+    /// Makes a single-use invite for somebody who will have this name. It works as long as this
+    /// engine runs (or runs again) before it expires. Blocks for one durable write.
+    ///
+    /// # Errors
+    /// [`Reason::ContactExists`], or why it could not be stored.
+    pub fn invite(&self, name: &str, valid: Duration) -> Result<Invite, Reason> {
+        let expires = UnixTime(unix_now().0.saturating_add(valid.as_secs()));
+        let server = self.shared.mailbox_server();
+        let (_, invite) = self
+            .shared
+            .with_ledger(|l| l.invite(name, expires, server))?;
+        self.shared.addresses_changed();
+        Ok(invite)
+    }
+
+    /// Takes somebody's invite; resolves when both sides have each other as contacts.
+    ///
+    /// # Errors
+    /// Why it failed; trying again with the same invite is safe.
+    pub async fn accept_invite(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
+        crate::join::join(Arc::clone(&self.shared), invite, name).await
+    }
+
+    /// Reads an invite's link.
+    ///
+    /// # Errors
+    /// [`Reason::InviteMalformed`] or [`Reason::InviteVersion`].
+    pub fn read_invite(link: &str) -> Result<Invite, Reason> {
+        Invite::from_link(link.trim()).map_err(InviteError::reason)
+    }
+
+    /// Calls a contact. What becomes of it arrives as events of the returned call.
+    ///
+    /// # Errors
+    /// [`Reason::ContactUnknown`], or [`Reason::Busy`] during another call.
+    pub fn dial(&self, name: &str, options: DialOptions) -> Result<CallId, Reason> {
+        let contact = self.shared.with_ledger(|l| l.find(name))?;
+        let (call, mut commands) = self
+            .shared
+            .enter(contact, Role::Caller)
+            .ok_or(Reason::Busy)?;
+        let shared = Arc::clone(&self.shared);
+        let dial = Dial {
+            shared: Arc::clone(&shared),
+            call,
+            contact,
+            kind: options.legs,
+            purpose: RingFor::Call,
+        };
+        tokio::spawn(async move {
+            let ring = dial.ring();
+            tokio::pin!(ring);
+            loop {
+                tokio::select! {
+                    answered = &mut ring => {
+                        shared.ring_settled(call, answered.is_ok());
+                        match answered {
+                            Ok(handshake) => shared.spawn_call(call, contact, Role::Caller, commands, handshake),
+                            Err(reason) => shared.call_ended(call, reason),
+                        }
+                        return;
+                    }
+                    command = commands.recv() => match command {
+                        Some(CallCommand::Resume(crossing)) => {
+                            return cross(&shared, call, contact, commands, *crossing);
+                        }
+                        Some(CallCommand::HangUp) | None => {
+                            shared.call_ended(call, Reason::HungUp);
+                            return;
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+        });
+        Ok(call)
+    }
+
+    /// Hands over a command. Does not block.
+    ///
+    /// # Errors
+    /// [`Reason::Busy`] when a call cannot be accepted beside another one,
+    /// [`Reason::PeerHungUp`] when the call is over.
+    pub fn send(&self, command: Command) -> Result<(), Reason> {
+        match command {
+            Command::Accept(call) => self.shared.command(call, CallCommand::Accept),
+            Command::Decline(call) => self.shared.decline(call),
+            Command::HangUp(call) => self.shared.command(call, CallCommand::HangUp),
+            Command::SetMuted(call, muted) => {
+                self.shared.command(call, CallCommand::SetMuted(muted))
+            }
+            Command::Verify(call, matches) => {
+                self.shared.command(call, CallCommand::Verify(matches))
+            }
+        }
+    }
+
+    /// Ends all calls, lets their cover traffic run out (at most half a minute), withdraws all
+    /// addresses and ends the network. Cancelling it drops the rest at once.
+    pub async fn shutdown(&self) {
+        self.shared.end_calls().await;
+        self.stop.send_replace(true);
+        if let Some(task) = self.hosting.lock().await.take() {
+            // It ends by itself; a panic in it was already reported.
+            let _ = task.await;
+        }
+        self.shared.network().shutdown().await;
+    }
+}
+
+/// Both rang at once and their ring goes on: it takes the place of ours, accepted already.
+fn cross(
+    shared: &Arc<Shared>,
+    call: CallId,
+    contact: crate::ledger::ContactId,
+    commands: tokio::sync::mpsc::Receiver<CallCommand>,
+    handshake: Handshake,
+) {
+    shared.ring_settled(call, true);
+    shared.spawn_call(call, contact, Role::Callee, commands, handshake);
+    // The call is there: it was entered when we dialled.
+    let _ = shared.command(call, CallCommand::Accept);
+}
+
+/// The contacts of a profile without a running engine: nothing is hosted, nothing is sent.
+#[derive(Debug)]
+pub struct AddressBook(Ledger);
+
+impl AddressBook {
+    /// Opens a snapshot.
+    ///
+    /// # Errors
+    /// [`Reason::ProfileCorrupt`] if it is not one.
+    pub fn open(
+        store: Box<dyn crate::store::Store>,
+        snapshot: Option<&[u8]>,
+    ) -> Result<Self, Reason> {
+        Ledger::open(store, snapshot).map(Self)
+    }
+
+    /// All contacts that are shown, by name.
+    #[must_use]
+    pub fn contacts(&self) -> Vec<ContactInfo> {
+        self.0.contacts()
+    }
+
+    /// As [`Engine::rename`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rename(&mut self, name: &str, to: &str) -> Result<(), Reason> {
+        self.0.rename(name, to)
+    }
+
+    /// As [`Engine::remove`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove(&mut self, name: &str, how: Removal) -> Result<(), Reason> {
+        self.0.remove(name, how).map(|_| ())
+    }
+
+    /// As [`Engine::invite`]; the invite works once an engine runs on this profile.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn invite(
+        &mut self,
+        name: &str,
+        valid: Duration,
+        mailbox_server: Option<tacit_types::OnionKey>,
+    ) -> Result<Invite, Reason> {
+        let expires = UnixTime(unix_now().0.saturating_add(valid.as_secs()));
+        self.0
+            .invite(name, expires, mailbox_server)
+            .map(|(_, invite)| invite)
+    }
+}

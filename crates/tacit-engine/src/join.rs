@@ -1,0 +1,127 @@
+//! Taking somebody's invite.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_core::OsRng;
+use tacit_crypto::{BatchNumber, Invite, SessionKeys, StaticKeypair};
+use tacit_signaling::limits::PROTOCOL_VERSION;
+use tacit_signaling::payload::{JoinOffer, JoinReply, Opening, PipeMessage, Response, Status};
+use tacit_signaling::{Caller, CallerEvent, RingTo};
+use tacit_tor::Target;
+use tacit_types::Reason;
+use tacit_types::limits::ONION_PORT_SIGNALING;
+
+use crate::api::{ContactName, Event};
+use crate::clock::{now, unix_now};
+use crate::frames::FrameIo;
+use crate::ledger::OwnAddress;
+use crate::ringer::Ringer;
+use crate::shared::Shared;
+
+/// A join that takes longer is given up; it can be tried again with the same invite.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Takes the invite: afterwards the inviter is a contact of that name.
+pub(crate) async fn join(shared: Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {
+    shared.with_ledger(|l| l.check_join(name))?;
+    if invite.expires <= unix_now() {
+        return Err(Reason::InviteExpired);
+    }
+    tokio::time::timeout(LIMIT, exchange(&shared, invite, name))
+        .await
+        .map_err(|_| Reason::PeerUnreachable)??;
+    shared.addresses_changed();
+    shared.event(Event::ContactAdded(ContactName::new(name.to_owned())));
+    Ok(())
+}
+
+async fn exchange(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {
+    // The same key is used for every try of this invite, so that a retry is an honest one.
+    let (local, own) = shared.with_ledger(|l| l.joining(invite, shared.mailbox_server()))?;
+    let target = Target::Onion {
+        key: invite.server,
+        port: ONION_PORT_SIGNALING,
+        discovery: Some(invite.discovery.clone()),
+    };
+    let stream = shared.network().connect(target).await?;
+    let machine = Caller::new(crate::call::fresh_seed(), 0, now());
+    let mut ringer = Ringer {
+        machine,
+        io: FrameIo::over(stream),
+    };
+    let (reply, keys) = ring(&mut ringer, invite, &local, &own).await?;
+    let address = match (reply.status, reply.address) {
+        (Status::Done, Some(address)) => address,
+        (Status::Used, _) => return Err(Reason::InviteUsed),
+        _ => return Err(Reason::InviteVersion),
+    };
+    let (id, refill) =
+        shared.with_ledger(|l| l.joined(name, local, invite.inviter, own, address, &keys))?;
+    ringer.machine.send(&PipeMessage::Refill {
+        last_batch: BatchNumber(0),
+        refill,
+    });
+    // Our first tokens come by PIPE, then the inviter's confirmation.
+    loop {
+        match ringer.next().await.ok_or(Reason::ServerLost)? {
+            CallerEvent::Message(PipeMessage::Confirm { last_batch }) => {
+                shared.on_contact_message(id, PipeMessage::Confirm { last_batch });
+                return Ok(());
+            }
+            CallerEvent::Message(message) => shared.on_contact_message(id, message),
+            CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::ServerLost),
+            _ => {}
+        }
+    }
+}
+
+async fn ring(
+    ringer: &mut Ringer,
+    invite: &Invite,
+    local: &StaticKeypair,
+    own: &OwnAddress,
+) -> Result<(JoinReply, SessionKeys), Reason> {
+    let opening = Opening::Join(JoinOffer {
+        highest_version: PROTOCOL_VERSION,
+        address: own.to_move(),
+        refill: None,
+    });
+    loop {
+        match ringer.next().await.ok_or(Reason::PeerUnreachable)? {
+            CallerEvent::Ready(_) => {
+                let to = RingTo {
+                    server: invite.server,
+                    mailbox: invite.mailbox,
+                    token: invite.token,
+                    local,
+                    remote: &invite.inviter,
+                    psk: Some(&invite.psk),
+                    opening: &opening,
+                };
+                ringer
+                    .machine
+                    .ring(&to, now())
+                    .map_err(|_| Reason::Internal)?;
+            }
+            CallerEvent::Answered { response, keys } => {
+                let Response::Join(reply) = *response else {
+                    return Err(Reason::InviteVersion);
+                };
+                return Ok((reply, *keys));
+            }
+            CallerEvent::Refused | CallerEvent::NoAnswer => return Err(Reason::InviteExpired),
+            CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::PeerUnreachable),
+            CallerEvent::Unreadable => return Err(Reason::InviteVersion),
+            _ => {}
+        }
+    }
+}
+
+/// A fresh pairwise key and address for an invite that is tried for the first time.
+pub(crate) fn fresh(server: Option<tacit_types::OnionKey>) -> (StaticKeypair, OwnAddress) {
+    (
+        StaticKeypair::generate(&mut OsRng),
+        OwnAddress::generate(server, &mut OsRng),
+    )
+}

@@ -1,0 +1,77 @@
+//! Drives the caller's and the callee's signaling machines over their streams.
+
+use tacit_signaling::{Callee, CalleeEvent, Caller, CallerEvent};
+use tacit_types::Timestamp;
+
+use crate::clock::{deadline, now};
+use crate::frames::FrameIo;
+
+/// Waits until `at`, or for ever.
+async fn until(at: Option<Timestamp>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(deadline(at)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The caller's machine with its stream.
+pub(crate) struct Ringer {
+    pub machine: Caller,
+    pub io: FrameIo,
+}
+
+impl Ringer {
+    /// The next event; `None` once the stream is gone. Cancelling it loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<CallerEvent> {
+        loop {
+            self.flush()?;
+            if let Some(event) = self.machine.poll_event() {
+                return Some(event);
+            }
+            let wake = self.machine.poll_timeout().map(|(at, _)| at);
+            tokio::select! {
+                frame = self.io.incoming.recv() => self.machine.handle_input(&frame?, now()),
+                () = until(wake) => self.machine.handle_timeout(now()),
+            }
+        }
+    }
+
+    /// Hands queued frames to the stream; `None` if it takes no more.
+    pub(crate) fn flush(&mut self) -> Option<()> {
+        while let Some(frame) = self.machine.poll_transmit() {
+            self.io.outgoing.try_send(frame).ok()?;
+        }
+        Some(())
+    }
+}
+
+/// The callee's machine of one mailbox with its stream, or with the embedded server.
+pub(crate) struct Attended {
+    pub machine: Callee,
+    pub io: FrameIo,
+}
+
+impl Attended {
+    /// The next event; `None` once the stream is gone. Cancelling it loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<CalleeEvent> {
+        loop {
+            self.flush()?;
+            if let Some(event) = self.machine.poll_event() {
+                return Some(event);
+            }
+            let wake = self.machine.poll_timeout().map(|(at, _)| at);
+            tokio::select! {
+                frame = self.io.incoming.recv() => self.machine.handle_input(&frame?, now()),
+                () = until(wake) => self.machine.handle_timeout(now()),
+            }
+        }
+    }
+
+    /// Hands queued frames to the stream; `None` if it takes no more.
+    pub(crate) fn flush(&mut self) -> Option<()> {
+        while let Some(frame) = self.machine.poll_transmit() {
+            self.io.outgoing.try_send(frame).ok()?;
+        }
+        Some(())
+    }
+}

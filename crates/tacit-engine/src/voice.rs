@@ -1,0 +1,233 @@
+//! Between the sound devices and the media core: capture, encode; pull, decode, play.
+
+use std::time::Duration;
+
+use tacit_audio::{AudioIo, Block, SILENCE};
+use tacit_codec::{Decoder, Encoder, FrameSamples};
+use tacit_playout::{Loudness, Pull};
+use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES, OPUS_FRAME_BYTES};
+use tacit_types::{FrameNumber, Reason, Timestamp};
+
+use crate::core::MediaCore;
+use crate::trace::{Trace, TraceKind};
+
+/// Blocks taken from a device that has delivered more than one frame at once.
+const MAX_WAITING: usize = 6 * BLOCK_SAMPLES;
+/// Root mean square below which a frame may be skipped unnoticed, −50 dBFS.
+const QUIET_RMS: f32 = 0.003;
+
+/// The sound of one call.
+pub(crate) struct Voice {
+    io: AudioIo,
+    encoder: Encoder,
+    decoder: Decoder,
+    waiting: Vec<f32>,
+    /// Samples taken from the source so far.
+    position: i64,
+    muted: bool,
+    played: Box<FrameSamples>,
+    /// Samples of `played` that have been handed out.
+    given: usize,
+    pub(crate) trace: Option<Trace>,
+    ended_told: bool,
+    first_played: Option<Timestamp>,
+    first_told: bool,
+}
+
+impl Voice {
+    /// Sound through `io`.
+    ///
+    /// # Errors
+    /// [`Reason::Internal`] if libopus cannot be set up.
+    pub(crate) fn new(io: AudioIo, trace: Option<Trace>) -> Result<Self, Reason> {
+        Ok(Self {
+            io,
+            encoder: Encoder::new().map_err(|_| Reason::Internal)?,
+            decoder: Decoder::new().map_err(|_| Reason::Internal)?,
+            waiting: Vec::with_capacity(MAX_WAITING),
+            position: 0,
+            muted: false,
+            played: Box::new([0.0; FRAME_SAMPLES]),
+            given: FRAME_SAMPLES,
+            trace,
+            ended_told: false,
+            first_played: None,
+            first_told: false,
+        })
+    }
+
+    /// Silence instead of the source; the packets stay as they are.
+    pub(crate) const fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// Takes 20 ms from the source, if they are there, and hands them to the core as the frame of
+    /// the slot that is due.
+    pub(crate) fn capture(&mut self, core: &mut MediaCore, now: Timestamp) {
+        self.fill();
+        if self.waiting.len() < FRAME_SAMPLES {
+            return;
+        }
+        let left = self.waiting.len() - FRAME_SAMPLES;
+        let delay = self.io.capture.delay() + samples(left) + FRAME_DURATION;
+        let mut pcm = [0.0; FRAME_SAMPLES];
+        pcm.copy_from_slice(&self.waiting[..FRAME_SAMPLES]);
+        self.waiting.drain(..FRAME_SAMPLES);
+        if self.muted {
+            pcm.fill(0.0);
+        }
+        let mut frame = [0; OPUS_FRAME_BYTES];
+        if self.encoder.encode(&pcm, &mut frame).is_err() {
+            // Nothing in 960 finite samples can make libopus fail; the slot goes without a frame.
+            return;
+        }
+        let number = core.next_frame_number();
+        let position = self.position;
+        self.position += FRAME_SAMPLES as i64;
+        core.push_frame(number, &frame);
+        self.note(TraceKind::Captured, number, now - delay, position);
+        self.note(TraceKind::Ready, number, crate::clock::now(), -1);
+    }
+
+    fn fill(&mut self) {
+        let mut block = SILENCE;
+        while self.waiting.len() < FRAME_SAMPLES && self.io.capture.pop(&mut block) {
+            self.waiting.extend_from_slice(&block);
+        }
+    }
+
+    /// Gives the sink what it wants now.
+    pub(crate) fn play(&mut self, core: &mut MediaCore, now: Timestamp) {
+        while self.io.playback.ready(now) {
+            if self.given >= FRAME_SAMPLES {
+                self.next_frame(core, now);
+            }
+            let mut block: Block = SILENCE;
+            block.copy_from_slice(&self.played[self.given..self.given + BLOCK_SAMPLES]);
+            self.given += BLOCK_SAMPLES;
+            self.io.playback.push(&block);
+        }
+    }
+
+    fn next_frame(&mut self, core: &mut MediaCore, now: Timestamp) {
+        let heard_at = now + self.io.playback.delay();
+        self.given = 0;
+        loop {
+            match core.pull(now) {
+                Pull::Decode { frame, payload } => {
+                    if self.decoder.decode(&payload, &mut self.played).is_err() {
+                        self.conceal();
+                    }
+                    core.heard(loudness(&self.played));
+                    self.first_played.get_or_insert(heard_at);
+                    return self.note(TraceKind::Played, frame, heard_at, -1);
+                }
+                Pull::Conceal { frame, .. } => {
+                    self.conceal();
+                    core.heard(loudness(&self.played));
+                    return self.note(TraceKind::Concealed, frame, heard_at, -1);
+                }
+                Pull::Skip { frame, payload } => {
+                    // Decoded and thrown away, so that the decoder does not lose its thread.
+                    if let Some(payload) = payload {
+                        let _ = self.decoder.decode(&payload, &mut self.played);
+                    }
+                    self.note(TraceKind::Skipped, frame, heard_at, -1);
+                }
+                _ => return self.played.fill(0.0),
+            }
+        }
+    }
+
+    fn conceal(&mut self) {
+        if self.decoder.conceal(&mut self.played).is_err() {
+            self.played.fill(0.0);
+        }
+    }
+
+    /// Notes something in the trace, if there is one.
+    pub(crate) fn note(
+        &mut self,
+        kind: TraceKind,
+        frame: FrameNumber,
+        at: Timestamp,
+        position: i64,
+    ) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(kind, frame, at, position);
+        }
+    }
+
+    /// When the peer's first frame was heard; told once.
+    pub(crate) const fn take_first_played(&mut self) -> Option<Timestamp> {
+        if self.first_told {
+            return None;
+        }
+        self.first_told = self.first_played.is_some();
+        self.first_played
+    }
+
+    /// The next thing that happened to a device.
+    pub(crate) fn poll_event(&mut self) -> Option<Reason> {
+        self.io
+            .monitor
+            .poll_event()
+            .map(tacit_audio::AudioEvent::reason)
+    }
+
+    /// True once, when the source's file has come to its end.
+    pub(crate) fn just_ended(&mut self) -> bool {
+        let now = self.io.capture.ended() && !self.ended_told;
+        self.ended_told |= now;
+        now
+    }
+
+    /// Levels of source and sink, dBFS.
+    #[must_use]
+    pub(crate) fn levels(&self) -> (f32, f32) {
+        (
+            self.io.monitor.input_level().dbfs(),
+            self.io.monitor.output_level().dbfs(),
+        )
+    }
+
+    /// What waits in the output device, ms.
+    #[must_use]
+    pub(crate) fn output_delay_ms(&self) -> f32 {
+        self.io.playback.delay().as_secs_f32() * 1e3
+    }
+
+    /// Completes files. Failures are told, not fatal: the call is over anyway.
+    pub(crate) fn close(self) {
+        if let Some(trace) = &self.trace
+            && let Err(error) = trace.write()
+        {
+            tracing::warn!(%error, "the trace could not be written");
+        }
+        if let Err(error) = self.io.playback.close() {
+            tracing::warn!(%error, "the sound file could not be completed");
+        }
+    }
+}
+
+impl core::fmt::Debug for Voice {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Voice")
+            .field("muted", &self.muted)
+            .finish_non_exhaustive()
+    }
+}
+
+fn samples(count: usize) -> Duration {
+    Duration::from_micros(count as u64 * 1_000 / 48)
+}
+
+fn loudness(samples: &FrameSamples) -> Loudness {
+    #[expect(clippy::cast_precision_loss, reason = "960")]
+    let mean = samples.iter().map(|s| s * s).sum::<f32>() / FRAME_SAMPLES as f32;
+    if mean.sqrt() < QUIET_RMS {
+        Loudness::Quiet
+    } else {
+        Loudness::Loud
+    }
+}
