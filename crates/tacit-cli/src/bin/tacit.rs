@@ -1,0 +1,10 @@
+//! The program `tacit`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tacit_cli::args::Cli;
+
+fn main() -> ExitCode {
+    tacit_cli::run(Cli::parse())
+}

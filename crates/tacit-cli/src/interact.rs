@@ -1,0 +1,72 @@
+//! What the person types during a call: one letter or word a line.
+
+use tacit_engine::{CallId, Command, Engine};
+use tacit_types::Reason;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+
+/// Lines of standard input; after its end nothing more comes.
+pub(crate) struct Keys {
+    lines: Lines<BufReader<Stdin>>,
+    open: bool,
+}
+
+/// What a line means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Accept,
+    Decline,
+    HangUp,
+    ToggleMute,
+    Verify(bool),
+    Unknown,
+}
+
+impl Key {
+    pub(crate) fn parse(line: &str) -> Self {
+        match line.trim().to_ascii_lowercase().as_str() {
+            "a" | "accept" | "answer" => Self::Accept,
+            "d" | "decline" => Self::Decline,
+            "h" | "hangup" | "q" | "quit" => Self::HangUp,
+            "m" | "mute" | "unmute" => Self::ToggleMute,
+            "v" | "verify" | "verify yes" => Self::Verify(true),
+            "x" | "verify no" => Self::Verify(false),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        Self {
+            lines: BufReader::new(tokio::io::stdin()).lines(),
+            open: true,
+        }
+    }
+
+    /// The next line; waits for ever once standard input has ended.
+    pub(crate) async fn next(&mut self) -> Key {
+        if self.open {
+            match self.lines.next_line().await {
+                Ok(Some(line)) => return Key::parse(&line),
+                Ok(None) | Err(_) => self.open = false,
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+/// Passes a key on to a call.
+pub(crate) fn act(engine: &Engine, call: CallId, key: Key, muted: &mut bool) -> Result<(), Reason> {
+    let command = match key {
+        Key::Accept => Command::Accept(call),
+        Key::Decline => Command::Decline(call),
+        Key::HangUp => Command::HangUp(call),
+        Key::ToggleMute => {
+            *muted = !*muted;
+            Command::SetMuted(call, *muted)
+        }
+        Key::Verify(matches) => Command::Verify(call, matches),
+        Key::Unknown => return Ok(()),
+    };
+    engine.send(command)
+}

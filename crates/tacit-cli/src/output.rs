@@ -1,0 +1,319 @@
+//! What the person or a program sees: JSON Lines on standard output, or plain lines and a live
+//! call line.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::{Value, json};
+use tacit_engine::{CallState, Event, LatencyBreakdown, Quality, Timing};
+use tacit_types::Reason;
+
+/// Prints events.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    /// Standard output is a terminal, so a line may be drawn over.
+    live: bool,
+    /// A live line stands on the screen.
+    drawn: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// Output in the form asked for.
+    #[must_use]
+    pub(crate) fn new(json: bool) -> Self {
+        let live = !json && std::io::stdout().is_terminal();
+        let colour = live && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Self {
+            json,
+            live,
+            drawn: false,
+            colour,
+        }
+    }
+
+    /// Whether the output is JSON.
+    #[must_use]
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a JSON object, or its plain words.
+    pub(crate) fn say(&mut self, value: &Value, words: &str) {
+        if self.json {
+            line(&value.to_string());
+        } else if !words.is_empty() {
+            self.clear();
+            line(words);
+        }
+    }
+
+    /// Draws over the live line; nothing when the output is not a terminal.
+    pub(crate) fn draw(&mut self, words: &str) {
+        if self.live {
+            let mut out = std::io::stdout().lock();
+            // A terminal that has gone is noticed by whoever reads standard input.
+            let _ = write!(out, "\r\x1b[2K{words}");
+            let _ = out.flush();
+            self.drawn = true;
+        }
+    }
+
+    fn clear(&mut self) {
+        if self.drawn {
+            let mut out = std::io::stdout().lock();
+            let _ = write!(out, "\r\x1b[2K");
+            self.drawn = false;
+        }
+    }
+
+    /// Prints an event of the engine.
+    pub(crate) fn event(&mut self, event: &Event) {
+        if self.json {
+            line(&json_of(event).to_string());
+        } else {
+            self.plain(event);
+        }
+    }
+
+    /// Progress of Tor's start.
+    pub(crate) fn tor_progress(&mut self, percent: u8, stage: &str) {
+        if self.json {
+            line(&json!({"event": "tor", "percent": percent, "stage": stage}).to_string());
+        } else if self.live {
+            self.draw(&format!("Starting Tor: {percent} % · {stage}"));
+        } else {
+            line(&format!("Starting Tor: {percent} %: {stage}"));
+        }
+    }
+
+    fn plain(&mut self, event: &Event) {
+        match event {
+            Event::Quality(_, quality) => self.draw(&self.meter(quality)),
+            Event::LegUp { live, .. } => self.draw(&format!("Opening circuits: {live} ready")),
+            Event::Timing(..) | Event::LegDown { .. } => {}
+            other => {
+                let words = words_of(other);
+                if !words.is_empty() {
+                    self.clear();
+                    line(&words);
+                }
+            }
+        }
+    }
+
+    fn meter(&self, q: &Quality) -> String {
+        let delay = q.latency.mouth_to_ear();
+        let (word, colour) = quality_word(q);
+        let (on, off) = if self.colour {
+            (colour, "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        format!(
+            "{on}{word}{off} · {delay:.0} ms mouth to ear · {} circuits · concealed {:.1} % · you {} · they {}",
+            q.legs.len(),
+            q.concealed * 100.0,
+            bar(q.input_level),
+            bar(q.output_level),
+        )
+    }
+}
+
+fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading any more; the call goes on.
+    let _ = writeln!(out, "{text}");
+    let _ = out.flush();
+}
+
+/// A word for the quality: delay after ITU-T G.114's advice, and concealment.
+fn quality_word(q: &Quality) -> (&'static str, &'static str) {
+    let delay = q.latency.mouth_to_ear();
+    if q.concealed > 0.05 || delay > 700.0 {
+        ("Poor", "\x1b[31m")
+    } else if q.concealed > 0.01 || delay > 450.0 {
+        ("Fair", "\x1b[33m")
+    } else {
+        ("Good", "\x1b[32m")
+    }
+}
+
+/// Eight steps from −60 to 0 dBFS.
+fn bar(level: f32) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to 0..=8"
+    )]
+    let steps = ((level + 60.0) / 7.5).clamp(0.0, 8.0) as usize;
+    format!("{}{}", "▮".repeat(steps), "▯".repeat(8 - steps))
+}
+
+fn state_name(state: CallState) -> &'static str {
+    match state {
+        CallState::OpeningCircuits => "opening_circuits",
+        CallState::Reaching => "reaching",
+        CallState::Ringing => "ringing",
+        CallState::Securing => "securing",
+        CallState::Connected => "connected",
+    }
+}
+
+fn words_of(event: &Event) -> String {
+    match event {
+        Event::Listening { reachable, total } => {
+            format!("Reachable at {reachable} of {total} addresses.")
+        }
+        Event::Incoming {
+            contact,
+            busy: false,
+            ..
+        } => {
+            format!(
+                "{} is calling. Type a to answer, d to decline.",
+                contact.reveal()
+            )
+        }
+        Event::Incoming {
+            contact,
+            busy: true,
+            ..
+        } => {
+            format!(
+                "{} is calling too. End this call to answer.",
+                contact.reveal()
+            )
+        }
+        Event::State(_, CallState::OpeningCircuits) => "Opening circuits…".into(),
+        Event::State(_, CallState::Reaching) => "Reaching…".into(),
+        Event::State(_, CallState::Ringing) => "Ringing…".into(),
+        Event::State(_, CallState::Securing) => "Securing…".into(),
+        Event::State(_, CallState::Connected) => {
+            "Connected. Type m to mute, v when the words match, h to hang up.".into()
+        }
+        Event::Words(_, [a, b]) => {
+            format!(
+                "Compare these two words with the other person: {a} {b}. Type v if they match, x if not."
+            )
+        }
+        Event::Verified(_) => "Verified: nobody is in between.".into(),
+        Event::Interrupted(_) => "All circuits were lost; resuming…".into(),
+        Event::Resumed(_) => "Resumed.".into(),
+        Event::AudioChanged(_, reason) => reason.text().into(),
+        Event::SourceEnded(_) => "The sound file has ended.".into(),
+        Event::Ended(_, reason) => format!("{} [{}]", reason.text(), reason.code()),
+        Event::InviteReachable => "The invite can be used now.".into(),
+        Event::ContactAdded(name) => format!("Added {}, not verified.", name.reveal()),
+        Event::InviteReused(name) => {
+            format!(
+                "Warning: somebody else tried the invite for {} after it was used.",
+                name.reveal()
+            )
+        }
+        Event::Stopped(reason) => format!("{} {}", reason.text(), reason.next_action()),
+        _ => String::new(),
+    }
+}
+
+fn json_of(event: &Event) -> Value {
+    match event {
+        Event::Listening { reachable, total } => {
+            json!({"event": "listening", "reachable": reachable, "total": total})
+        }
+        Event::Incoming {
+            call,
+            contact,
+            busy,
+        } => {
+            json!({"event": "incoming", "call": call.0, "contact": contact.reveal(), "busy": busy})
+        }
+        Event::State(call, state) => {
+            json!({"event": "state", "call": call.0, "state": state_name(*state)})
+        }
+        Event::Timing(call, timing) => timing_json(call.0, *timing),
+        Event::LegUp {
+            call,
+            leg,
+            live,
+            hops,
+        } => {
+            json!({"event": "leg_up", "call": call.0, "leg": leg, "live": live, "hops": hops})
+        }
+        Event::LegDown { call, leg, live } => {
+            json!({"event": "leg_down", "call": call.0, "leg": leg, "live": live})
+        }
+        Event::Words(call, words) => json!({"event": "words", "call": call.0, "words": words}),
+        Event::Verified(call) => json!({"event": "verified", "call": call.0}),
+        Event::Quality(call, q) => quality_json(call.0, q),
+        Event::Interrupted(call) => json!({"event": "interrupted", "call": call.0}),
+        Event::Resumed(call) => json!({"event": "resumed", "call": call.0}),
+        Event::AudioChanged(call, reason) => {
+            json!({"event": "audio", "call": call.0, "reason": reason.code()})
+        }
+        Event::SourceEnded(call) => json!({"event": "source_ended", "call": call.0}),
+        Event::Ended(call, reason) => {
+            json!({"event": "ended", "call": call.0, "reason": reason.code(), "text": reason.text()})
+        }
+        Event::InviteReachable => json!({"event": "invite_reachable"}),
+        Event::ContactAdded(name) => json!({"event": "contact_added", "name": name.reveal()}),
+        Event::InviteReused(name) => json!({"event": "invite_reused", "name": name.reveal()}),
+        Event::Stopped(reason) => json!({"event": "stopped", "reason": reason.code()}),
+        _ => json!({"event": "other"}),
+    }
+}
+
+fn timing_json(call: u64, timing: Timing) -> Value {
+    let (what, at_us) = match timing {
+        Timing::OnionRoundTrip(rtt) => {
+            return json!({"event": "onion_rtt", "call": call, "ms": rtt.as_secs_f64() * 1e3});
+        }
+        Timing::RingSent(at) => ("ring_sent", at),
+        Timing::RingSeen(at) => ("ring_seen", at),
+        Timing::AnswerSeen(at) => ("answer_seen", at),
+        Timing::Accepted(at) => ("accepted", at),
+        Timing::FirstAudio(at) => ("first_audio", at),
+        _ => ("other", 0),
+    };
+    json!({"event": "timing", "call": call, "what": what, "at_us": at_us})
+}
+
+fn quality_json(call: u64, q: &Quality) -> Value {
+    let LatencyBreakdown {
+        capture,
+        frame,
+        look_ahead,
+        send_queue,
+        network,
+        playout_wait,
+        output,
+    } = q.latency;
+    let legs: Vec<Value> = q
+        .legs
+        .iter()
+        .map(|l| json!({"leg": l.leg, "relative_delay_ms": l.relative_delay_ms, "suspect": l.suspect}))
+        .collect();
+    json!({
+        "event": "quality", "call": call,
+        "mouth_to_ear_ms": q.latency.mouth_to_ear(),
+        "stages_ms": {"capture": capture, "frame": frame, "look_ahead": look_ahead,
+            "send_queue": send_queue, "network": network, "playout_wait": playout_wait,
+            "output": output},
+        "concealed": q.concealed, "input_dbfs": q.input_level, "output_dbfs": q.output_level,
+        "legs": legs,
+    })
+}
+
+/// Says on standard error why the program failed: plain words, the next action, the code.
+pub(crate) fn failure(reason: Reason, detail: Option<&str>) {
+    let detail = detail.map(|d| format!(" ({d})")).unwrap_or_default();
+    let mut err = std::io::stderr().lock();
+    // If standard error is closed there is nobody to tell.
+    let _ = writeln!(
+        err,
+        "tacit: {}{detail} {} [{}]",
+        reason.text(),
+        reason.next_action(),
+        reason.code()
+    );
+}

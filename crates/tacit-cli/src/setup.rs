@@ -1,0 +1,213 @@
+//! From the command line to a running engine.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tacit_audio::{DeviceChoice, Sink, Source};
+use tacit_engine::network::Network;
+use tacit_engine::store::Store;
+use tacit_engine::tor::TorNetwork;
+use tacit_engine::{Engine, EngineConfig, EventStream};
+use tacit_profile::Profile;
+use tacit_tor::{ArtiConfig, ControlAuth, ControlPort, SystemTorConfig, TorConfig, TorProgress};
+use tacit_types::{OnionKey, Reason};
+use tokio::sync::watch;
+
+use crate::Failure;
+use crate::args::{Audio, Global, Lab};
+use crate::config::{Config, TorMode};
+use crate::folders;
+use crate::output::Output;
+use crate::passphrase;
+
+/// The profile as the engine's store.
+struct ProfileStore(Profile);
+
+impl Store for ProfileStore {
+    fn save(&mut self, snapshot: &[u8]) -> Result<(), Reason> {
+        self.0.save(snapshot).map_err(|e| e.reason())
+    }
+}
+
+/// Reads the configuration.
+pub(crate) fn config(global: &Global) -> Result<Config, Failure> {
+    let (path, named) = folders::config(global);
+    Config::load(&path, named).map_err(|e| Failure::new(Reason::ConfigInvalid, e))
+}
+
+/// Opens the profile with its passphrase.
+pub(crate) fn open_profile(global: &Global) -> Result<(Box<dyn Store>, Option<Vec<u8>>), Failure> {
+    let folder = folders::profile(global);
+    if !Profile::exists(&folder) {
+        return Err(Reason::ProfileMissing.into());
+    }
+    let passphrase = passphrase::read(global.passphrase_file.as_deref(), "Passphrase: ")
+        .map_err(|(reason, detail)| Failure::new(reason, detail))?;
+    let (profile, content) =
+        Profile::open(&folder, passphrase.as_bytes()).map_err(|e| Failure::new(e.reason(), e))?;
+    let snapshot = (!content.is_empty()).then(|| content.to_vec());
+    Ok((Box::new(ProfileStore(profile)), snapshot))
+}
+
+/// Makes an empty profile.
+pub(crate) fn create_profile(global: &Global) -> Result<PathBuf, Failure> {
+    let folder = folders::profile(global);
+    if Profile::exists(&folder) {
+        return Err(Reason::ProfileExists.into());
+    }
+    let passphrase = passphrase::read_new(global.passphrase_file.as_deref())
+        .map_err(|(reason, detail)| Failure::new(reason, detail))?;
+    Profile::create(&folder, passphrase.as_bytes(), &[])
+        .map_err(|e| Failure::new(e.reason(), e))?;
+    Ok(folder)
+}
+
+/// What the configuration says about Tor.
+pub(crate) fn tor_config(global: &Global, config: &Config) -> Result<TorConfig, Failure> {
+    let tor = &config.tor;
+    if tor.mode == TorMode::System {
+        let control = tor.control.map(|addr| ControlPort {
+            addr,
+            auth: ControlAuth::Cookie,
+        });
+        return Ok(TorConfig::System(SystemTorConfig::new(tor.socks, control)));
+    }
+    let mut arti = ArtiConfig::new(folders::tor_state(global), folders::tor_cache(global));
+    arti.bootstrap_timeout = Duration::from_secs(tor.start_timeout_s);
+    arti.dangerous_allow_local_exits = tor.dangerous_allow_local_exits;
+    if let Some(path) = &tor.arti {
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Failure::new(
+                Reason::ConfigInvalid,
+                format!("tor.arti: {}: {e}", path.display()),
+            )
+        })?;
+        arti.extra_toml = Some(text);
+    }
+    Ok(TorConfig::Arti(arti))
+}
+
+/// Starts Tor, showing how far it is.
+pub(crate) async fn start_tor(
+    global: &Global,
+    config: &Config,
+    output: &mut Output,
+) -> Result<TorNetwork, Failure> {
+    let (sender, mut progress) = watch::channel(TorProgress::default());
+    let start = TorNetwork::start(tor_config(global, config)?, sender);
+    tokio::pin!(start);
+    let mut last = u8::MAX;
+    loop {
+        tokio::select! {
+            started = &mut start => return started.map_err(|e| Failure::new(e.reason(), e)),
+            Ok(()) = progress.changed() => {
+                let now = progress.borrow_and_update().clone();
+                if now.percent != last {
+                    last = now.percent;
+                    output.tor_progress(now.percent, &now.stage);
+                }
+            }
+            _ = tokio::signal::ctrl_c() => return Err(Reason::Interrupted.into()),
+        }
+    }
+}
+
+/// What a command adds to the configuration.
+#[derive(Default)]
+pub(crate) struct Wishes<'a> {
+    pub audio: Option<&'a Audio>,
+    pub lab: Option<&'a Lab>,
+}
+
+/// Starts an engine on a network.
+pub(crate) fn start_engine(
+    network: Arc<dyn Network>,
+    profile: (Box<dyn Store>, Option<Vec<u8>>),
+    config: &Config,
+    wishes: &Wishes<'_>,
+) -> Result<(Engine, EventStream), Failure> {
+    let (store, snapshot) = profile;
+    let mut engine = EngineConfig::new(network, store);
+    engine.snapshot = snapshot;
+    engine.legs = config.calls.legs;
+    engine.credentials = onion(config.servers.credentials.as_deref())?;
+    engine.mailbox_server = mailbox_server(config)?;
+    engine.dangerous_allow_local_candidates = config.servers.dangerous_allow_local_candidates;
+    let audio = AudioPlan::new(config, wishes.audio);
+    engine.audio = Box::new(move |call| audio.open(call.0));
+    if let Some(lab) = wishes.lab {
+        engine.measure_pings = lab.measure_pings;
+        engine.dangerous_report_circuits = lab.dangerous_report_circuits;
+        let trace = lab.trace.clone();
+        engine.trace = Box::new(move |call| trace.as_deref().map(|t| for_call(t, call.0)));
+    }
+    Engine::start(engine).map_err(Into::into)
+}
+
+/// The mailbox server for new addresses, if one is set.
+pub(crate) fn mailbox_server(config: &Config) -> Result<Option<OnionKey>, Failure> {
+    onion(config.servers.mailbox.as_deref())
+}
+
+fn onion(text: Option<&str>) -> Result<Option<OnionKey>, Failure> {
+    text.map(|t| {
+        tacit_tor::parse_onion_address(t).map_err(|e| Failure::new(Reason::ConfigInvalid, e))
+    })
+    .transpose()
+}
+
+/// `{call}` in a file name becomes the call's number.
+fn for_call(path: &Path, call: u64) -> PathBuf {
+    path.to_str().map_or_else(
+        || path.to_owned(),
+        |p| p.replace("{call}", &call.to_string()).into(),
+    )
+}
+
+struct AudioPlan {
+    audio_in: Option<PathBuf>,
+    audio_out: Option<PathBuf>,
+    input: DeviceChoice,
+    output: DeviceChoice,
+}
+
+impl AudioPlan {
+    fn new(config: &Config, wish: Option<&Audio>) -> Self {
+        let device = |name: Option<&String>| {
+            name.map_or(DeviceChoice::Default, |n| DeviceChoice::Named(n.clone()))
+        };
+        Self {
+            audio_in: wish.and_then(|a| a.audio_in.clone()),
+            audio_out: wish.and_then(|a| a.audio_out.clone()),
+            input: device(
+                wish.and_then(|a| a.input.as_ref())
+                    .or(config.audio.input.as_ref()),
+            ),
+            output: device(
+                wish.and_then(|a| a.output.as_ref())
+                    .or(config.audio.output.as_ref()),
+            ),
+        }
+    }
+
+    fn open(&self, call: u64) -> (Source, Sink) {
+        let source = match &self.audio_in {
+            Some(path) => Source::Wav(path.clone()),
+            None => Source::Device(self.input.clone()),
+        };
+        let sink = match &self.audio_out {
+            Some(path) => Sink::Wav(for_call(path, call)),
+            None => Sink::Device(self.output.clone()),
+        };
+        (source, sink)
+    }
+}
+
+/// Refuses sound files that cannot be used before anybody is rung.
+pub(crate) fn check_audio(audio: &Audio) -> Result<(), Failure> {
+    if let Some(path) = &audio.audio_in {
+        tacit_audio::WavReader::open(path).map_err(|e| Failure::new(Reason::AudioBadFile, e))?;
+    }
+    Ok(())
+}

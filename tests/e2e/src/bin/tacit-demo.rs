@@ -1,0 +1,210 @@
+//! `tacit-demo`: two people, two processes, real relays, two calls; see `cargo xtask demo`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use serde_json::Value;
+use tacit_e2e::demo::{CALL_SECONDS, CallReport, report};
+use tacit_e2e::stage::{Set, Wanted, set};
+
+/// How long a listening callee may take to be reachable.
+const LISTEN_LIMIT: Duration = Duration::from_secs(120);
+/// The callee answers once this many legs are up: what a person needs to reach for the mouse.
+const ANSWER_AT: &str = "8";
+
+/// Places two calls between two people through real Tor relays on this machine: one over onion
+/// legs, one over TURN legs through exits. Leaves all recordings and report.json.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask demo", max_term_width = 100)]
+struct Args {
+    /// Print the report as the last line
+    #[arg(long)]
+    json: bool,
+    /// Folder for recordings and report [default: demo in the target folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// One-way delay of each link between relays, in milliseconds
+    #[arg(long, default_value_t = 15)]
+    link_delay_ms: u64,
+    /// Only this kind of call
+    #[arg(long, value_parser = ["onion", "turn"])]
+    only: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let work = tokio::select! {
+        done = run(&args) => done,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("demo: stopped");
+            return ExitCode::from(130);
+        }
+    };
+    match work {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("demo: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<(), String> {
+    let programs = std::env::current_exe().map_err(|e| e.to_string())?;
+    let programs = programs
+        .parent()
+        .ok_or("the program is in no folder")?
+        .to_owned();
+    let target = programs
+        .parent()
+        .ok_or("the program is in no target folder")?
+        .to_owned();
+    let wanted = Wanted {
+        out: args.out.clone().unwrap_or_else(|| target.join("demo")),
+        programs,
+        link_delay: Duration::from_millis(args.link_delay_ms),
+        key_cache: None,
+    };
+    let say = |text: &str| eprintln!("demo: {text}");
+    let Set {
+        stage,
+        coturn,
+        server,
+    } = set(&wanted, &say).await?;
+    stage.meet(&say).await?;
+    let heard = stage.out.join("heard-by-bob-{call}.wav");
+    let trace = stage.out.join("trace-bob-{call}.txt");
+    let path = |p: &std::path::Path| p.to_str().map(str::to_owned).ok_or("a path is not UTF-8");
+    let mut listening = stage.callee.tacit(&[
+        "listen",
+        "--answer",
+        ANSWER_AT,
+        "--audio-in",
+        &path(&stage.callee_speech.wav)?,
+        "--audio-out",
+        &path(&heard)?,
+        "--trace",
+        &path(&trace)?,
+        "--dangerous-report-circuits",
+    ])?;
+    listening
+        .wait_for("reachability", LISTEN_LIMIT, |e| {
+            e["event"] == "listening" && e["reachable"] == e["total"] && e["total"] != 0
+        })
+        .await?;
+    say(&format!(
+        "bob listens. alice calls, {CALL_SECONDS} s each time."
+    ));
+    let mut calls: Vec<CallReport> = Vec::new();
+    for legs in ["onion", "turn"] {
+        if args.only.as_deref().is_none_or(|only| only == legs) {
+            say(&format!("Call over {legs} legs…"));
+            calls.push(
+                stage
+                    .call(legs, &mut listening, calls.is_empty(), &say)
+                    .await?,
+            );
+        }
+    }
+    let value = report(
+        stage.network.tor_version(),
+        stage.network.relays().len(),
+        args.link_delay_ms,
+        &calls,
+    );
+    let file = stage.out.join("report.json");
+    std::fs::write(&file, format!("{value:#}\n")).map_err(|e| e.to_string())?;
+    // Ctrl-C is how a person ends `tacit listen`: 130 is its exit code then.
+    listening.interrupt(Duration::from_secs(60)).await?;
+    server.interrupt(Duration::from_secs(60)).await?;
+    drop(coturn);
+    table(&value);
+    say(&format!(
+        "Recordings and report.json are in {}.",
+        stage.out.display()
+    ));
+    if args.json {
+        println!("{value}");
+    }
+    Ok(())
+}
+
+/// Both calls side by side.
+fn table(report: &Value) {
+    let Some(calls) = report["calls"].as_array() else {
+        return;
+    };
+    let row = |name: &str, pick: &dyn Fn(&Value) -> String| {
+        let cells: Vec<String> = calls.iter().map(|c| format!("{:>16}", pick(c))).collect();
+        eprintln!("  {name:<42}{}", cells.join(""));
+    };
+    let plain = |key: &'static str| move |c: &Value| show(&c[key]);
+    eprintln!();
+    row("legs", &plain("legs"));
+    row("legs up", &plain("leg_count"));
+    row("onion round trip, ms", &plain("onion_rtt_ms"));
+    row("callee rings after, ms", &plain("ring_ms"));
+    row("ringback and keys after, ms", &plain("ringback_ms"));
+    row("accept to first sound, ms", &plain("accept_to_audio_ms"));
+    row("words match", &plain("sas_match"));
+    row("legs stalled for 2 s", &plain("legs_stalled"));
+    for (n, name) in ["caller", "callee"].iter().enumerate() {
+        let part = |a: &'static str, b: &'static str| {
+            move |c: &Value| {
+                let v = &c["directions"][n][a];
+                show(if b.is_empty() { v } else { &v[b] })
+            }
+        };
+        row(
+            &format!("{name} speaks: network p50, ms"),
+            &part("network_ms", "p50"),
+        );
+        row(
+            &format!("{name} speaks: network p99, ms"),
+            &part("network_ms", "p99"),
+        );
+        row(
+            &format!("{name} speaks: mouth to ear p50, ms"),
+            &part("mouth_to_ear_ms", "p50"),
+        );
+        row(
+            &format!("{name} speaks: mouth to ear p99, ms"),
+            &part("mouth_to_ear_ms", "p99"),
+        );
+        row(
+            &format!("{name} speaks: frames sent"),
+            &part("frames", "sent"),
+        );
+        row(
+            &format!("{name} speaks: frames played"),
+            &part("frames", "played"),
+        );
+        row(
+            &format!("{name} speaks: concealed"),
+            &part("frames", "concealed"),
+        );
+        row(
+            &format!("{name} speaks: longest gap, ms"),
+            &part("longest_gap_ms", ""),
+        );
+        row(&format!("{name}: cells a second"), &part("cells_per_s", ""));
+        let process = |key: &'static str| move |c: &Value| show(&c["processes"][n][key]);
+        row(
+            &format!("{name}: CPU, % of a core"),
+            &process("cpu_percent"),
+        );
+        row(&format!("{name}: peak memory, MB"), &process("peak_rss_mb"));
+    }
+    eprintln!();
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "–".into(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}

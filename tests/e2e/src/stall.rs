@@ -1,0 +1,81 @@
+//! Which relay-to-relay connection to stall.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tacit_tornet::Network;
+
+/// Two relays whose connection carries some of the legs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// One relay's name.
+    pub a: String,
+    /// The other's.
+    pub b: String,
+    /// Legs over it.
+    pub legs: usize,
+}
+
+/// The connection that carries most legs, but under half of the `live` ones, and is nobody's guard
+/// link. Hops are RSA identities, first hop first, of each side's half of a leg's circuit.
+#[must_use]
+pub fn choose(
+    network: &Network,
+    caller: &[(u64, Vec<String>)],
+    callee: &[(u64, Vec<String>)],
+    live: u64,
+) -> Option<Link> {
+    let name = |identity: &String| network.relay_by_identity(identity).map(|r| r.name.clone());
+    busiest([caller, callee], name, usize::try_from(live).ok()?)
+}
+
+fn busiest(
+    sides: [&[(u64, Vec<String>)]; 2],
+    name: impl Fn(&String) -> Option<String>,
+    live: usize,
+) -> Option<Link> {
+    let mut legs: BTreeMap<(String, String), BTreeSet<u64>> = BTreeMap::new();
+    for (leg, hops) in sides.into_iter().flatten() {
+        let names: Vec<String> = hops.iter().filter_map(&name).collect();
+        // The client itself is no relay: links between two neighbouring hops are never its guard link.
+        for pair in names.windows(2).filter(|p| p[0] != p[1]) {
+            let mut pair = [pair[0].clone(), pair[1].clone()];
+            pair.sort();
+            let [a, b] = pair;
+            legs.entry((a, b)).or_default().insert(*leg);
+        }
+    }
+    legs.into_iter()
+        .map(|((a, b), legs)| Link {
+            a,
+            b,
+            legs: legs.len(),
+        })
+        .filter(|link| link.legs >= 1 && link.legs * 2 < live)
+        .max_by(|x, y| {
+            x.legs
+                .cmp(&y.legs)
+                .then_with(|| y.a.cmp(&x.a))
+                .then_with(|| y.b.cmp(&x.b))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_the_busiest_link_under_half() {
+        let hops = |s: &str| s.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let caller = vec![
+            (0, hops("g x y")),
+            (1, hops("g x z")),
+            (2, hops("g x y")),
+            (3, hops("g w y")),
+            (4, hops("g w z")),
+        ];
+        let link = busiest([&caller, &[]], |h| Some(h.clone()), 5).expect("there is one");
+        // g–x carries three of five legs, which is over half; several carry two.
+        assert_eq!(link.legs, 2);
+        assert_ne!((link.a.as_str(), link.b.as_str()), ("g", "x"));
+    }
+}
