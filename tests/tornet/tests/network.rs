@@ -192,7 +192,7 @@ async fn streams_are_delayed_and_stalled_as_asked_and_nothing_is_left() {
     assert!(!directory.exists());
 }
 
-/// What acknowledging at once is worth: `cargo test -p tacit-tornet -- --ignored --nocapture`.
+/// What acknowledging at once is worth: `cargo test -p tacit-tornet --test network -- --ignored --nocapture`.
 #[tokio::test]
 #[ignore = "a measurement, not a check"]
 async fn what_nagle_costs() {
