@@ -25,6 +25,13 @@ fn every_rule_is_kept() {
 }
 
 #[test]
+fn every_exception_is_needed() {
+    let workspace = Workspace::ours().unwrap();
+    let stale = report("sleeps", &rules::stale_exceptions(&workspace));
+    assert!(stale.is_empty(), "\n{stale}");
+}
+
+#[test]
 fn every_licence_is_allowed_and_every_source_is_the_registry() {
     let workspace = Workspace::ours().unwrap();
     let broken = report("licences", &rules::licences(&workspace).unwrap());

@@ -13,6 +13,7 @@ mod unsafety;
 use crate::{Violation, Workspace};
 
 pub use licences::{Foreign, judge as judge_licences, licences};
+pub use sleeps::stale_exceptions;
 
 /// A rule and its name.
 pub type Rule = (&'static str, fn(&Workspace) -> Vec<Violation>);
