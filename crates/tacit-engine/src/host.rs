@@ -67,6 +67,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
                 let reached = reached_sender.clone();
                 Running {
                     up: false,
+                    invite: address.invite,
                     task: tokio::spawn(address.attend(reached, key)),
                 }
             });
@@ -76,6 +77,9 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
             Some(key) = reached.recv() => {
                 if let Some(r) = running.get_mut(&key) {
                     r.up = true;
+                    if r.invite {
+                        shared.event(Event::InviteReachable);
+                    }
                 }
             }
             _ = stop.wait_for(|s| *s) => break,
@@ -93,6 +97,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
 
 struct Running {
     up: bool,
+    invite: bool,
     task: tokio::task::JoinHandle<()>,
 }
 
