@@ -37,6 +37,8 @@ pub struct EngineConfig {
     pub credentials: Option<OnionKey>,
     /// Mailbox server for addresses made from now on; `None` embeds the mailbox in this engine.
     pub mailbox_server: Option<OnionKey>,
+    /// How long a call whose legs are all lost tries to come back. Default one minute.
+    pub resume_within: Duration,
     /// Test networks only: TURN candidates on loopback and private addresses are taken.
     pub dangerous_allow_local_candidates: bool,
     /// Test networks only: leg events name the relays of our half of each circuit.
@@ -64,6 +66,7 @@ impl EngineConfig {
             legs: 8,
             credentials: None,
             mailbox_server: None,
+            resume_within: Duration::from_secs(60),
             dangerous_allow_local_candidates: false,
             dangerous_report_circuits: false,
             trace: Box::new(|_| None),
@@ -269,6 +272,33 @@ pub enum Event {
     InviteReused(ContactName),
     /// The engine can go no further and has stopped.
     Stopped(Reason),
+}
+
+impl Event {
+    /// The call that the event is about, if it is about one.
+    #[must_use]
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Incoming { call, .. } | Self::LegUp { call, .. } | Self::LegDown { call, .. } => {
+                Some(*call)
+            }
+            Self::State(call, _)
+            | Self::Timing(call, _)
+            | Self::Words(call, _)
+            | Self::Verified(call)
+            | Self::Quality(call, _)
+            | Self::Interrupted(call)
+            | Self::Resumed(call)
+            | Self::AudioChanged(call, _)
+            | Self::SourceEnded(call)
+            | Self::Ended(call, _) => Some(*call),
+            Self::Listening { .. }
+            | Self::InviteReachable
+            | Self::ContactAdded(_)
+            | Self::InviteReused(_)
+            | Self::Stopped(_) => None,
+        }
+    }
 }
 
 /// Time stamps of a call's set-up.

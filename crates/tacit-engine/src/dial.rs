@@ -58,7 +58,16 @@ impl Dial {
         };
         self.state(CallState::Reaching);
         let mut ringer = self.reach().await?;
-        let answered = self.ring_until_answered(&mut ringer, turn.as_ref()).await?;
+        let answered = match self.ring_until_answered(&mut ringer, turn.as_ref()).await {
+            Err(reason) if self.may_resync(reason) => {
+                crate::resync::resync(&self.shared, self.contact)
+                    .await
+                    .map_err(|_| reason)?;
+                ringer = self.reach().await?;
+                self.ring_until_answered(&mut ringer, turn.as_ref()).await?
+            }
+            answered => answered?,
+        };
         self.shared.event(Event::Timing(
             self.call,
             Timing::AnswerSeen(now().as_micros()),
@@ -76,6 +85,12 @@ impl Dial {
         ringer.flush().ok_or(Reason::ServerLost)?;
         self.state(CallState::Ringing);
         Ok(self.handshake(answered, ringer, turn))
+    }
+
+    /// Whether new tokens may help where these did not.
+    fn may_resync(&self, reason: Reason) -> bool {
+        matches!(reason, Reason::PeerNoToken | Reason::PeerUnreachable)
+            && self.shared.with_ledger(|l| l.wants_resync(self.contact))
     }
 
     fn state(&self, state: CallState) {
@@ -139,7 +154,9 @@ impl Dial {
                 .machine
                 .ring(&to, now())
                 .map_err(|_| Reason::Internal)?;
-            self.shared.ringing(self.contact, ringer.machine.rank());
+            if self.purpose == RingFor::Call {
+                self.shared.ringing(self.call, ringer.machine.rank());
+            }
             ringer.flush().ok_or(Reason::ServerLost)?;
             self.shared.event(Event::Timing(
                 self.call,

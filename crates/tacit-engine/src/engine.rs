@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::api::{CallId, Command, ContactInfo, DialOptions, EngineConfig, Event, Removal};
 use crate::call::{CallCommand, Handshake};
-use crate::clock::unix_now;
+use crate::clock::{now, unix_now};
 use crate::dial::{Dial, RingFor};
 use crate::ledger::Ledger;
 use crate::shared::{Factories, Settings, Shared};
@@ -76,6 +76,7 @@ impl Engine {
             candidates,
             report_circuits: config.dangerous_report_circuits,
             measure_pings: config.measure_pings,
+            resume_within: config.resume_within,
         };
         let ledger = Ledger::open(config.store, config.snapshot.as_deref())?;
         let factories = Factories {
@@ -128,7 +129,8 @@ impl Engine {
     /// # Errors
     /// [`Reason::ContactUnknown`], or why it could not be stored.
     pub fn remove(&self, name: &str, how: Removal) -> Result<(), Reason> {
-        self.shared.with_ledger(|l| l.remove(name, how))?;
+        let contact = self.shared.with_ledger(|l| l.remove(name, how))?;
+        self.shared.contact_removed(contact, how);
         self.shared.addresses_changed();
         Ok(())
     }
@@ -170,6 +172,11 @@ impl Engine {
     /// [`Reason::ContactUnknown`], or [`Reason::Busy`] during another call.
     pub fn dial(&self, name: &str, options: DialOptions) -> Result<CallId, Reason> {
         let contact = self.shared.with_ledger(|l| l.find(name))?;
+        if let Some(call) = self.shared.incoming_from(contact) {
+            // They are ringing: calling back is taking the call.
+            self.shared.command(call, CallCommand::Accept)?;
+            return Ok(call);
+        }
         let (call, mut commands) = self
             .shared
             .enter(contact, Role::Caller)
@@ -188,10 +195,15 @@ impl Engine {
             loop {
                 tokio::select! {
                     answered = &mut ring => {
-                        shared.ring_settled(call, answered.is_ok());
                         match answered {
-                            Ok(handshake) => shared.spawn_call(call, contact, Role::Caller, commands, handshake),
-                            Err(reason) => shared.call_ended(call, reason),
+                            Ok(handshake) => {
+                                shared.ring_settled(call, now());
+                                shared.spawn_call(call, contact, Role::Caller, commands, handshake);
+                            }
+                            Err(reason) => {
+                                shared.call_ended(call, reason);
+                                crate::resync::renew(&shared, contact);
+                            }
                         }
                         return;
                     }
@@ -251,7 +263,7 @@ fn cross(
     commands: tokio::sync::mpsc::Receiver<CallCommand>,
     handshake: Handshake,
 ) {
-    shared.ring_settled(call, true);
+    shared.ring_settled(call, now());
     shared.spawn_call(call, contact, Role::Callee, commands, handshake);
     // The call is there: it was entered when we dialled.
     let _ = shared.command(call, CallCommand::Accept);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tacit_crypto::{BatchNumber, Purpose, Refill, StaticPublic};
+use tacit_crypto::{BatchNumber, Generation, Purpose, Refill, SessionKeys, StaticPublic, Token};
 use tacit_mailbox_server::{BoxedStream, serve_embedded};
 use tacit_signaling::callee::{AuthenticatedRing, Authority, CalleeEvent, IncomingRing};
 use tacit_signaling::frame::{Attach, Handle};
@@ -22,10 +22,10 @@ use crate::call::{CallCommand, Handshake, LegPlan, Link, LinkEvent, fresh_seed};
 use crate::clock::{now, unix_now};
 use crate::dial::LINK_QUEUE;
 use crate::frames::FrameIo;
-use crate::ledger::{ContactId, JoinOutcome, OwnAddress, Reachable};
+use crate::ledger::{ContactId, JoinOutcome, OwnAddress, Reachable, ResyncState};
 use crate::network::{BoxStream, Host};
 use crate::ringer::Attended;
-use crate::shared::Shared;
+use crate::shared::{OurRing, Shared};
 
 /// Rings that a mailbox takes at once, and how long until one more.
 const RING_RATE: Rate = Rate {
@@ -45,6 +45,7 @@ type Key = (tacit_types::OnionKey, tacit_types::MailboxId);
 pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut changed = shared.watch_addresses();
     let mut running: BTreeMap<Key, Running> = BTreeMap::new();
+    crate::resync::renew_all(&shared);
     let (reached_sender, mut reached) = mpsc::channel::<Key>(16);
     loop {
         let wanted = shared
@@ -74,6 +75,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
         }
         tokio::select! {
             change = changed.changed() => if change.is_err() { break },
+            () = next_expiry(&shared) => {}
             Some(key) = reached.recv() => {
                 if let Some(r) = running.get_mut(&key) {
                     r.up = true;
@@ -95,6 +97,17 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
     }
 }
 
+/// Waits until an invite expires, for ever without one.
+async fn next_expiry(shared: &Shared) {
+    match shared.with_ledger(|l| l.next_expiry()) {
+        Some(at) => {
+            let left = at.0.saturating_sub(unix_now().0).max(1);
+            tokio::time::sleep(Duration::from_secs(left)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
 struct Running {
     up: bool,
     invite: bool,
@@ -112,6 +125,8 @@ struct Address {
     /// Where leg streams go: to the newest call.
     legs: Option<mpsc::Sender<BoxStream>>,
     outbox: (mpsc::Sender<Outbound>, mpsc::Receiver<Outbound>),
+    /// Generations that the server knows.
+    attached: Vec<Generation>,
 }
 
 /// An answered ring.
@@ -120,6 +135,26 @@ struct Ringing {
     events: Option<mpsc::Sender<LinkEvent>>,
     /// Tokens of message 1, released by the caller's first authentic message.
     held_back: Option<(BatchNumber, Option<Refill>)>,
+    /// A RESYNC that waits for its third message.
+    resync: Option<AnsweredResync>,
+}
+
+/// What a RESYNC's third message needs.
+struct AnsweredResync {
+    keys: SessionKeys,
+    /// Opens the other side's reserved slot from now on.
+    slot: Option<Token>,
+}
+
+impl Ringing {
+    const fn new(purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            events: None,
+            held_back: None,
+            resync: None,
+        }
+    }
 }
 
 /// What calls want of the mailbox.
@@ -140,6 +175,7 @@ impl Address {
             links: BTreeMap::new(),
             legs: None,
             outbox: mpsc::channel(LINK_QUEUE),
+            attached: Vec::new(),
         }
     }
 
@@ -242,6 +278,8 @@ impl Address {
             self.own.mailbox = fresh;
         }
         let mailbox = &self.own.mailbox;
+        let live = mailbox.live_generations();
+        self.attached = live.iter().map(|(number, _)| *number).collect();
         let one = |(generation, token_key)| {
             Some(Attach {
                 secret: mailbox.attach_secret(),
@@ -251,11 +289,21 @@ impl Address {
                 spent: mailbox.spent_bitmap(generation)?.clone(),
             })
         };
-        mailbox
-            .live_generations()
-            .into_iter()
-            .filter_map(one)
-            .collect()
+        live.into_iter().filter_map(one).collect()
+    }
+
+    /// Tells the server of generations that were opened since the last ATTACH.
+    fn attach_opened(&mut self, callee: &mut Callee) {
+        let (id, mailbox) = (self.id, self.own.mailbox.id());
+        if self.shared.with_ledger(|l| l.generations(id, mailbox)) == self.attached {
+            return;
+        }
+        let known = std::mem::take(&mut self.attached);
+        for attach in self.attaches() {
+            if !known.contains(&attach.generation) {
+                callee.attach(&attach);
+            }
+        }
     }
 
     /// Answers until the server or the network is gone.
@@ -264,8 +312,11 @@ impl Address {
         mut attended: Attended,
         mut hosted: Option<(Box<dyn Host>, mpsc::Sender<BoxedStream>)>,
     ) -> Reason {
+        let mut changed = self.shared.watch_addresses();
         loop {
             tokio::select! {
+                // The engine's end closes this channel, and then this task is ended, too.
+                Ok(()) = changed.changed() => self.attach_opened(&mut attended.machine),
                 event = attended.next() => match event {
                     None | Some(CalleeEvent::ServerLost) => return Reason::ServerLost,
                     Some(event) => self.on_event(&mut attended.machine, event),
@@ -330,6 +381,7 @@ impl Address {
         let done = match (self.invite, ring.purpose()) {
             (true, Purpose::Join) => self.on_join(callee, ring),
             (false, Purpose::Call | Purpose::Resume) => self.on_call(callee, ring),
+            (false, Purpose::Resync) => self.on_resync(callee, ring),
             _ => None,
         };
         if done.is_none() {
@@ -348,8 +400,72 @@ impl Address {
         match link.purpose {
             Purpose::Call | Purpose::Resume => self.tell(handle, LinkEvent::Pipe(message)),
             Purpose::Join => self.on_join_message(callee, handle, message),
-            Purpose::Resync => self.shared.on_contact_message(self.id, message),
+            Purpose::Resync => self.on_resync_message(callee, handle, message),
         }
+    }
+
+    // ---- RESYNC -------------------------------------------------------------------------------
+
+    fn on_resync(&mut self, callee: &mut Callee, ring: IncomingRing) -> Option<()> {
+        let (generation, index) = ring.slot();
+        let ours = self
+            .shared
+            .with_ledger(|l| l.authorise_resync(self.id, generation.0, index))?;
+        let handle = ring.handle();
+        let authority = Authority {
+            server: self.own.server,
+            mailbox: self.own.mailbox.id(),
+            token: ours.token,
+            local: &ours.local,
+            remote: Some(&ours.remote),
+            psk: None,
+        };
+        let ring = ring.authenticate(&authority).ok()?;
+        let Opening::Resync(offer) = ring.opening().clone() else {
+            return None;
+        };
+        if !self.shared.with_resyncs(|r| r.answer(self.id, now())) {
+            return None;
+        }
+        let keys = callee
+            .answer(ring, &crate::resync::reply(&ours), now())
+            .ok()?;
+        let refill = self
+            .shared
+            .with_ledger(|l| l.resync_answered(self.id, &keys, offer.last_batch))
+            .ok()?;
+        let last_batch = ours.last_batch;
+        callee.send(handle, &PipeMessage::Refill { last_batch, refill });
+        let slot = offer.resync;
+        let mut link = Ringing::new(Purpose::Resync);
+        link.resync = Some(AnsweredResync { keys, slot });
+        self.links.insert(handle, link);
+        Some(())
+    }
+
+    /// The third message: both wallets have started over.
+    fn on_resync_message(&mut self, callee: &mut Callee, handle: Handle, message: PipeMessage) {
+        let PipeMessage::Refill { last_batch, refill } = message else {
+            return;
+        };
+        let Some(answered) = self.links.get_mut(&handle).and_then(|l| l.resync.take()) else {
+            return;
+        };
+        let peer = ResyncState {
+            last_batch,
+            refill,
+            resync: answered.slot,
+        };
+        let closed = self
+            .shared
+            .with_ledger(|l| l.resync_closed(self.id, &answered.keys, &peer));
+        match closed {
+            Ok(last_batch) => {
+                callee.send(handle, &PipeMessage::Confirm { last_batch });
+            }
+            Err(reason) => tracing::debug!(code = reason.code(), "a RESYNC came to nothing"),
+        }
+        callee.close_later(handle, now());
     }
 
     // ---- calls --------------------------------------------------------------------------------
@@ -379,6 +495,10 @@ impl Address {
             .shared
             .with_ledger(|l| l.spend(self.id, &ours.token, offer.last_batch, REFILL_TOKENS));
         let (last_batch, refill) = spent.ok()?;
+        if self.shared.with_ledger(|l| l.invite_open(self.id)) {
+            // The join's last message was lost; this ring says as much.
+            self.joined();
+        }
         let seen = now();
         self.answer_call(
             callee,
@@ -396,14 +516,18 @@ impl Address {
     }
 
     /// Both rang at once: `None` if our ring goes on and this one is not answered, else our call
-    /// that this ring takes the place of.
+    /// that this ring takes the place of, if there is one.
     fn glare(&self, ring: &AuthenticatedRing) -> Option<Option<CallId>> {
-        let Some((call, ours)) = self.shared.our_ring(self.id) else {
-            return Some(None);
-        };
-        match resolve(&ours, &ring.rank()) {
-            Glare::OursWins => None,
-            Glare::TheirsWins => Some(Some(call)),
+        match self.shared.our_ring(self.id, now()) {
+            OurRing::None => Some(None),
+            // Theirs was there first.
+            OurRing::NotSent(call) => Some(Some(call)),
+            // They have answered ours and will notice; this ring was on its way before that.
+            OurRing::Answered => None,
+            OurRing::Sent(call, ours) => match resolve(&ours, &ring.rank()) {
+                Glare::OursWins => None,
+                Glare::TheirsWins => Some(Some(call)),
+            },
         }
     }
 
@@ -483,22 +607,25 @@ impl Address {
             return;
         }
         if resume {
+            // We know of no such call: it is over, and the caller learns so at once.
+            let _ = handshake.link.send.try_send(PipeMessage::Bye);
             return;
         }
         let busy = self.shared.is_busy();
         let Some((call, commands)) = self.shared.enter(self.id, Role::Callee) else {
             return;
         };
-        if !self.shared.with_ledger(|l| l.is_ghost(self.id)) {
-            let contact = self.shared.name(self.id);
-            self.shared.event(Event::Incoming {
-                call,
-                contact,
-                busy,
-            });
-            self.shared
-                .event(Event::Timing(call, Timing::RingSeen(seen.as_micros())));
+        if self.shared.with_ledger(|l| l.is_ghost(self.id)) {
+            self.shared.hide(call);
         }
+        let contact = self.shared.name(self.id);
+        self.shared.event(Event::Incoming {
+            call,
+            contact,
+            busy,
+        });
+        self.shared
+            .event(Event::Timing(call, Timing::RingSeen(seen.as_micros())));
         self.shared
             .spawn_call(call, self.id, Role::Callee, commands, handshake);
     }
@@ -528,14 +655,9 @@ impl Address {
                 })
                 .await;
         });
-        self.links.insert(
-            handle,
-            Ringing {
-                purpose,
-                events: Some(events_sender),
-                held_back: None,
-            },
-        );
+        let mut link = Ringing::new(purpose);
+        link.events = Some(events_sender);
+        self.links.insert(handle, link);
         Link { send, events }
     }
 
@@ -584,14 +706,7 @@ impl Address {
                     .shared
                     .with_ledger(|l| l.join_answered(self.id, joiner, offer.address, &keys))
                     .ok()?;
-                self.links.insert(
-                    handle,
-                    Ringing {
-                        purpose: Purpose::Join,
-                        events: None,
-                        held_back: None,
-                    },
-                );
+                self.links.insert(handle, Ringing::new(Purpose::Join));
                 let last_batch = BatchNumber(0);
                 callee.send(handle, &PipeMessage::Refill { last_batch, refill });
             }
@@ -608,9 +723,16 @@ impl Address {
         let last_batch = self.shared.last_batch(self.id);
         callee.send(handle, &PipeMessage::Confirm { last_batch });
         callee.close_later(handle, now());
+        self.joined();
+    }
+
+    /// The new contact has shown that the join went through at its side.
+    fn joined(&self) {
         let name = self.shared.with_ledger(|l| l.invite_name(self.id));
         self.shared.event(Event::ContactAdded(name));
         let (shared, id) = (Arc::clone(&self.shared), self.id);
+        // The engine does not end before its last word is out.
+        let busy = shared.keep_running();
         tokio::spawn(async move {
             // The last message is still on its way.
             tokio::time::sleep(INVITE_LINGER).await;
@@ -618,6 +740,7 @@ impl Address {
                 tracing::warn!(code = reason.code(), "an invite could not be closed");
             }
             shared.addresses_changed();
+            drop(busy);
         });
     }
 }

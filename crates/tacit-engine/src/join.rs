@@ -21,19 +21,35 @@ use crate::shared::Shared;
 
 /// A join that takes longer is given up; it can be tried again with the same invite.
 const LIMIT: Duration = Duration::from_secs(90);
+/// Streams that one join uses at most.
+const TRIES: u32 = 3;
 
 /// Takes the invite: afterwards the inviter is a contact of that name.
 pub(crate) async fn join(shared: Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {
-    shared.with_ledger(|l| l.check_join(name))?;
+    shared.with_ledger(|l| l.check_join(invite, name))?;
     if invite.expires <= unix_now() {
         return Err(Reason::InviteExpired);
     }
-    tokio::time::timeout(LIMIT, exchange(&shared, invite, name))
+    tokio::time::timeout(LIMIT, tries(&shared, invite, name))
         .await
         .map_err(|_| Reason::PeerUnreachable)??;
+    shared.with_ledger(|l| l.join_complete(invite.mailbox))?;
     shared.addresses_changed();
     shared.event(Event::ContactAdded(ContactName::new(name.to_owned())));
     Ok(())
+}
+
+/// A stream that breaks in the middle is no reason to bother the person: with the same key the
+/// inviter takes another try for what it is.
+async fn tries(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {
+    let mut outcome = exchange(shared, invite, name).await;
+    for _ in 1..TRIES {
+        if outcome != Err(Reason::ServerLost) {
+            break;
+        }
+        outcome = exchange(shared, invite, name).await;
+    }
+    outcome
 }
 
 async fn exchange(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {
@@ -56,23 +72,29 @@ async fn exchange(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(
         (Status::Used, _) => return Err(Reason::InviteUsed),
         _ => return Err(Reason::InviteVersion),
     };
-    let (id, refill) =
-        shared.with_ledger(|l| l.joined(name, local, invite.inviter, own, address, &keys))?;
+    let ours = (local, own);
+    let (id, refill) = shared.with_ledger(|l| l.joined(invite, name, ours, address, &keys))?;
     ringer.machine.send(&PipeMessage::Refill {
         last_batch: BatchNumber(0),
         refill,
     });
     // Our first tokens come by PIPE, then the inviter's confirmation.
     loop {
-        match ringer.next().await.ok_or(Reason::ServerLost)? {
-            CallerEvent::Message(PipeMessage::Confirm { last_batch }) => {
-                shared.on_contact_message(id, PipeMessage::Confirm { last_batch });
+        match ringer.next().await {
+            Some(CallerEvent::Message(message @ PipeMessage::Confirm { .. })) => {
+                shared.on_contact_message(id, message);
                 return Ok(());
             }
-            CallerEvent::Message(message) => shared.on_contact_message(id, message),
-            CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::ServerLost),
-            _ => {}
+            Some(CallerEvent::Message(message)) => shared.on_contact_message(id, message),
+            Some(CallerEvent::ServerLost | CallerEvent::Close) | None => break,
+            Some(_) => {}
         }
+    }
+    // With their tokens in hand only the confirmation is missing: the first ring takes its place.
+    if shared.last_batch(id) > BatchNumber(0) {
+        Ok(())
+    } else {
+        Err(Reason::ServerLost)
     }
 }
 
@@ -88,7 +110,7 @@ async fn ring(
         refill: None,
     });
     loop {
-        match ringer.next().await.ok_or(Reason::PeerUnreachable)? {
+        match ringer.next().await.ok_or(Reason::ServerLost)? {
             CallerEvent::Ready(_) => {
                 let to = RingTo {
                     server: invite.server,
@@ -111,7 +133,7 @@ async fn ring(
                 return Ok((reply, *keys));
             }
             CallerEvent::Refused | CallerEvent::NoAnswer => return Err(Reason::InviteExpired),
-            CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::PeerUnreachable),
+            CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::ServerLost),
             CallerEvent::Unreadable => return Err(Reason::InviteVersion),
             _ => {}
         }

@@ -96,15 +96,12 @@ struct Contact {
     name: Redacted<String>,
     verified: bool,
     ghost: bool,
-    /// Whether the contact has shown that the join went through at its side.
-    confirmed: bool,
     local: StaticKeypair,
     remote: StaticPublic,
     own: OwnAddress,
     peer: StoredAddress,
     issued: IssuerWallet,
     held: HolderWallet,
-    peer_last_batch: BatchNumber,
 }
 
 /// [`AddressMove`] as it is stored.
@@ -187,6 +184,34 @@ pub(crate) struct AnswerMaterials {
     pub psk: Psk,
 }
 
+/// What a RESYNC needs, at either side.
+#[derive(Debug)]
+pub(crate) struct ResyncMaterials {
+    /// Our pairwise key.
+    pub local: StaticKeypair,
+    /// The contact's.
+    pub remote: StaticPublic,
+    /// The reserved token that is shown.
+    pub token: Token,
+    /// Where the contact is rung.
+    pub address: ContactAddress,
+    /// The last batch that we hold.
+    pub last_batch: BatchNumber,
+    /// Opens our own reserved slot.
+    pub ours: Token,
+}
+
+/// What the other side of a RESYNC said.
+#[derive(Debug)]
+pub(crate) struct ResyncState {
+    /// The last batch that it holds.
+    pub last_batch: BatchNumber,
+    /// Its new tokens for us, if it has any left to give.
+    pub refill: Option<Refill>,
+    /// Opens its reserved slot from now on.
+    pub resync: Option<Token>,
+}
+
 /// An address of ours that should be reachable.
 #[derive(Clone, Debug)]
 pub(crate) struct Reachable {
@@ -211,6 +236,8 @@ pub(crate) enum JoinOutcome {
 pub(crate) struct Ledger {
     state: State,
     store: Box<dyn Store>,
+    /// A mailbox has a generation that its server may not know of.
+    generation_opened: bool,
 }
 
 impl core::fmt::Debug for Ledger {
@@ -242,7 +269,11 @@ impl Ledger {
         if state.version != SNAPSHOT_VERSION {
             return Err(Reason::ProfileCorrupt);
         }
-        Ok(Self { state, store })
+        Ok(Self {
+            state,
+            store,
+            generation_opened: false,
+        })
     }
 
     /// Stores `state` and only then makes it current.
@@ -266,9 +297,17 @@ impl Ledger {
             .iter_mut()
             .find(|c| c.id == id)
             .ok_or(Reason::ContactUnknown)?;
+        let before = newest_generation(&contact.own.mailbox);
         let out = change(contact)?;
+        let opened = newest_generation(&contact.own.mailbox) != before;
         self.commit(state)?;
+        self.generation_opened |= opened;
         Ok(out)
+    }
+
+    /// True once after a mailbox has opened a generation, which its server must be told.
+    pub(crate) const fn take_generation_opened(&mut self) -> bool {
+        core::mem::replace(&mut self.generation_opened, false)
     }
 
     fn get(&self, id: ContactId) -> Result<&Contact, Reason> {
@@ -363,11 +402,11 @@ impl Ledger {
         })
     }
 
-    /// Removes a contact; returns whose address must be withdrawn, if any.
+    /// Removes a contact; for a drop its address is to be withdrawn.
     ///
     /// # Errors
     /// If there is no such contact.
-    pub(crate) fn remove(&mut self, name: &str, how: Removal) -> Result<Option<ContactId>, Reason> {
+    pub(crate) fn remove(&mut self, name: &str, how: Removal) -> Result<ContactId, Reason> {
         let id = self.find(name)?;
         match how {
             Removal::Ghost => {
@@ -375,15 +414,16 @@ impl Ledger {
                     c.ghost = true;
                     Ok(())
                 })?;
-                Ok(None)
             }
             Removal::Drop => {
                 let mut state = self.state.clone();
                 state.contacts.retain(|c| c.id != id);
+                // A join that is just being completed goes with its contact.
+                state.invites.retain(|i| i.id != id);
                 self.commit(state)?;
-                Ok(Some(id))
             }
         }
+        Ok(id)
     }
 
     /// Notes that the two people confirmed the words.
@@ -512,7 +552,6 @@ impl Ledger {
         refill: Option<&Refill>,
     ) -> Result<(), Reason> {
         self.change(id, |c| {
-            c.confirmed = true;
             take_refill(c, peer_last_batch, refill);
             Ok(())
         })
@@ -571,8 +610,6 @@ impl Ledger {
             ) {
                 return Err(Reason::PeerNoToken);
             }
-            c.confirmed = true;
-            c.peer_last_batch = peer_last_batch;
             let refill = c.issued.refill(
                 &mut c.own.mailbox,
                 peer_last_batch,
@@ -580,6 +617,104 @@ impl Ledger {
                 max_tokens,
             );
             Ok((c.held.last_batch(), refill))
+        })
+    }
+
+    // ---- RESYNC -------------------------------------------------------------------------------
+
+    /// Contacts whose tokens only a RESYNC can renew. Ghosts are not rung, silently or otherwise.
+    #[must_use]
+    pub(crate) fn wanting_resync(&self) -> Vec<ContactId> {
+        let wanting = |c: &&Contact| !c.ghost && c.held.wants_resync();
+        let found = self.state.contacts.iter().filter(wanting);
+        found.map(|c| c.id).collect()
+    }
+
+    /// What a RESYNC needs, at the side that rings. Changes nothing: its token is never spent.
+    ///
+    /// # Errors
+    /// [`Reason::PeerNoToken`] if the contact has given us no reserved slot.
+    pub(crate) fn begin_resync(&self, id: ContactId) -> Result<ResyncMaterials, Reason> {
+        let c = self.get(id)?;
+        Ok(ResyncMaterials {
+            local: c.local.clone(),
+            remote: c.remote,
+            token: c.peer.resync.ok_or(Reason::PeerNoToken)?,
+            address: c.peer.address.clone(),
+            last_batch: c.held.last_batch(),
+            ours: c.own.mailbox.reserved_token(RESYNC_SLOT),
+        })
+    }
+
+    /// What a RESYNC's message 1 must authenticate against, if it shows the contact's slot.
+    #[must_use]
+    pub(crate) fn authorise_resync(
+        &self,
+        id: ContactId,
+        generation: u16,
+        index: u16,
+    ) -> Option<ResyncMaterials> {
+        let c = self.get(id).ok()?;
+        let ours = c.own.mailbox.reserved_token(RESYNC_SLOT);
+        ((ours.generation, ours.index) == (generation, index)).then(|| ResyncMaterials {
+            local: c.local.clone(),
+            remote: c.remote,
+            token: ours,
+            address: c.peer.address.clone(),
+            last_batch: c.held.last_batch(),
+            ours,
+        })
+    }
+
+    /// We answered a RESYNC: our tokens start over on this handshake's chain, once the contact shows
+    /// that it holds them.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn resync_answered(
+        &mut self,
+        id: ContactId,
+        keys: &SessionKeys,
+        peer_last_batch: BatchNumber,
+    ) -> Result<Option<Refill>, Reason> {
+        self.change(id, |c| {
+            c.issued.acknowledge(&mut c.own.mailbox, peer_last_batch);
+            Ok(restart(c, keys, Role::Callee, peer_last_batch))
+        })
+    }
+
+    /// The answering side's new tokens came: they replace the old ones, and ours start over, too.
+    /// Returns what the third message says.
+    ///
+    /// # Errors
+    /// [`Reason::PeerNoToken`] if the tokens are not of this handshake; or if it cannot be stored.
+    pub(crate) fn resync_taken(
+        &mut self,
+        id: ContactId,
+        keys: &SessionKeys,
+        peer: &ResyncState,
+    ) -> Result<(BatchNumber, Option<Refill>), Reason> {
+        self.change(id, |c| {
+            take_resync(c, keys, Role::Callee, peer)?;
+            let refill = restart(c, keys, Role::Caller, peer.last_batch);
+            Ok((c.held.last_batch(), refill))
+        })
+    }
+
+    /// The third message came: both directions are on the new chains. Returns the last batch that
+    /// we hold now.
+    ///
+    /// # Errors
+    /// [`Reason::PeerNoToken`] if the tokens are not of this handshake; or if it cannot be stored.
+    pub(crate) fn resync_closed(
+        &mut self,
+        id: ContactId,
+        keys: &SessionKeys,
+        peer: &ResyncState,
+    ) -> Result<BatchNumber, Reason> {
+        self.change(id, |c| {
+            take_resync(c, keys, Role::Caller, peer)?;
+            Ok(c.held.last_batch())
         })
     }
 
@@ -713,6 +848,26 @@ impl Ledger {
         Ok(refill)
     }
 
+    /// Whether the invite that brought this contact is still open.
+    #[must_use]
+    pub(crate) fn invite_open(&self, id: ContactId) -> bool {
+        self.state.invites.iter().any(|i| i.id == id)
+    }
+
+    /// When the next invite expires.
+    #[must_use]
+    pub(crate) fn next_expiry(&self) -> Option<UnixTime> {
+        self.state.invites.iter().map(|i| i.expires).min()
+    }
+
+    /// The live generations of one of our mailboxes.
+    #[must_use]
+    pub(crate) fn generations(&self, id: ContactId, mailbox: MailboxId) -> Vec<Generation> {
+        let found = self.own_mailbox(id, mailbox);
+        let live = found.iter().flat_map(Mailbox::live_generations);
+        live.map(|(number, _)| number).collect()
+    }
+
     /// The join is complete: the invite's address is withdrawn.
     ///
     /// # Errors
@@ -723,12 +878,39 @@ impl Ledger {
         self.commit(state)
     }
 
-    /// Checks that a person invited us under a new name, before anything is sent.
+    /// Checks that a person invited us under a new name, before anything is sent. A contact that an
+    /// earlier try of the same invite left behind is in nobody's way.
     ///
     /// # Errors
     /// If the name is taken.
-    pub(crate) fn check_join(&self, name: &str) -> Result<(), Reason> {
+    pub(crate) fn check_join(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
+        let tried = self.joined_by(invite.mailbox);
+        if tried.is_some_and(|id| self.name(id).reveal() == name) {
+            return Ok(());
+        }
         self.check_new_name(name)
+    }
+
+    /// The contact that an unfinished join has made.
+    fn joined_by(&self, invite: MailboxId) -> Option<ContactId> {
+        let join = self.state.joins.iter().find(|j| j.mailbox == invite)?;
+        let own = join.own.mailbox.id();
+        let made = self
+            .state
+            .contacts
+            .iter()
+            .find(|c| c.own.mailbox.id() == own);
+        made.map(|c| c.id)
+    }
+
+    /// The join is complete: there will be no further try of this invite.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn join_complete(&mut self, invite: MailboxId) -> Result<(), Reason> {
+        let mut state = self.state.clone();
+        state.joins.retain(|j| j.mailbox != invite);
+        self.commit(state)
     }
 
     /// The key and address for taking an invite: the same ones at every try, so that a retry after a
@@ -763,34 +945,35 @@ impl Ledger {
         Ok((local, own))
     }
 
-    /// We joined: the inviter is a contact from now on. Returns our first tokens for them.
+    /// We joined: the inviter is a contact from now on, in place of what an earlier try has made.
+    /// Returns our first tokens for them.
     ///
     /// # Errors
     /// If the name is taken or it cannot be stored.
     pub(crate) fn joined(
         &mut self,
+        invite: &Invite,
         name: &str,
-        local: StaticKeypair,
-        inviter: StaticPublic,
-        own: OwnAddress,
+        ours: (StaticKeypair, OwnAddress),
         peer: AddressMove,
         keys: &SessionKeys,
     ) -> Result<(ContactId, Option<Refill>), Reason> {
-        self.check_new_name(name)?;
+        self.check_join(invite, name)?;
+        let before = self.joined_by(invite.mailbox);
         let mut state = self.state.clone();
-        let id = ContactId(state.next_id);
-        state.next_id += 1;
+        let id = before.unwrap_or(ContactId(state.next_id));
+        state.next_id = state.next_id.max(id.0 + 1);
+        state.contacts.retain(|c| c.id != id);
         let name = Redacted::new(name.to_owned());
-        let mut contact = new_contact(id, name, local, inviter, own, peer, keys, Role::Caller);
+        let (local, own) = ours;
+        let role = Role::Caller;
+        let mut contact = new_contact(id, name, local, invite.inviter, own, peer, keys, role);
         let refill = contact.issued.refill(
             &mut contact.own.mailbox,
             BatchNumber(0),
             WALLET_TOKENS,
             WALLET_TOKENS,
         );
-        state
-            .joins
-            .retain(|j| j.own.mailbox.id() != contact.own.mailbox.id());
         state.contacts.push(contact);
         self.commit(state)?;
         Ok((id, refill))
@@ -816,25 +999,62 @@ fn new_contact(
         name,
         verified: false,
         ghost: false,
-        confirmed: false,
         local,
         remote,
         own,
         peer: peer.into(),
         issued: IssuerWallet::new(keys.first_batch_secret(role), role),
         held: HolderWallet::new(keys.first_batch_secret(role.peer()), role.peer()),
-        peer_last_batch: BatchNumber(0),
     }
 }
 
 fn take_refill(c: &mut Contact, peer_last_batch: BatchNumber, refill: Option<&Refill>) {
-    c.peer_last_batch = c.peer_last_batch.max(peer_last_batch);
     c.issued.acknowledge(&mut c.own.mailbox, peer_last_batch);
     if let Some(refill) = refill {
         let mailbox = c.peer.address.mailbox;
         // A stale batch is a repeat; a batch from another chain makes the wallet want a RESYNC.
         let _ = c.held.accept_refill(&mailbox, refill);
     }
+}
+
+fn newest_generation(mailbox: &Mailbox) -> Option<Generation> {
+    mailbox.live_generations().last().map(|(number, _)| *number)
+}
+
+/// Starts our tokens over on the chain of a RESYNC's handshake, in which we have the role `ours`.
+fn restart(
+    c: &mut Contact,
+    keys: &SessionKeys,
+    ours: Role,
+    peer_last_batch: BatchNumber,
+) -> Option<Refill> {
+    let secret = keys.first_batch_secret(ours);
+    c.issued.begin_resync(
+        &mut c.own.mailbox,
+        secret,
+        ours,
+        peer_last_batch,
+        WALLET_TOKENS,
+    )
+}
+
+/// Takes what the other side of a RESYNC, which has the role `theirs`, said.
+fn take_resync(
+    c: &mut Contact,
+    keys: &SessionKeys,
+    theirs: Role,
+    peer: &ResyncState,
+) -> Result<(), Reason> {
+    c.issued.acknowledge(&mut c.own.mailbox, peer.last_batch);
+    c.peer.resync = peer.resync.or(c.peer.resync);
+    let Some(refill) = &peer.refill else {
+        return Ok(());
+    };
+    let mailbox = c.peer.address.mailbox;
+    let secret = keys.first_batch_secret(theirs);
+    c.held
+        .accept_resync(&mailbox, refill, secret, theirs)
+        .map_err(|_| Reason::PeerNoToken)
 }
 
 fn random_psk(rng: &mut impl CryptoRngCore) -> Psk {

@@ -13,6 +13,7 @@ mod join;
 mod ledger;
 pub mod memory;
 pub mod network;
+mod resync;
 mod ringer;
 mod shared;
 pub mod store;

@@ -100,6 +100,7 @@ impl ByteStream for DuplexStream {}
 
 struct MemoryHost {
     key: OnionKey,
+    sender: Arrivals,
     addresses: Arc<Mutex<BTreeMap<OnionKey, Arrivals>>>,
     arrivals: mpsc::Receiver<(u16, BoxStream)>,
 }
@@ -116,10 +117,17 @@ impl Host for MemoryHost {
 
 impl Drop for MemoryHost {
     fn drop(&mut self) {
-        self.addresses
+        let mut addresses = self
+            .addresses
             .lock()
-            .expect("no code panics while it holds this lock")
-            .remove(&self.key);
+            .expect("no code panics while it holds this lock");
+        // Somebody may have hosted the same address since.
+        if addresses
+            .get(&self.key)
+            .is_some_and(|current| current.same_channel(&self.sender))
+        {
+            addresses.remove(&self.key);
+        }
     }
 }
 
@@ -152,9 +160,10 @@ impl Network for MemoryNetwork {
         self.addresses
             .lock()
             .expect("no code panics while it holds this lock")
-            .insert(key, sender);
+            .insert(key, sender.clone());
         let host = MemoryHost {
             key,
+            sender,
             addresses: Arc::clone(&self.addresses),
             arrivals,
         };

@@ -3,23 +3,28 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tacit_audio::{Sink, Source};
 use tacit_crypto::BatchNumber;
 use tacit_legs::CandidatePolicy;
 use tacit_signaling::glare::RingRank;
 use tacit_signaling::payload::{Candidates, ContactAddress, PipeMessage};
-use tacit_types::{LegKind, OnionKey, Reason, Redacted, Role};
+use tacit_types::{LegKind, OnionKey, Reason, Redacted, Role, Timestamp};
 use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::api::{AudioFactory, CallId, Event};
+use crate::api::{AudioFactory, CallId, Event, Removal};
 use crate::call::{Call, CallCommand, Handshake, OpenedTurn, open_turn_legs};
 use crate::dial::{Dial, RingFor};
 use crate::ledger::{ContactId, Ledger};
 use crate::network::Network;
+use crate::resync::ResyncTimes;
 
 /// Commands that may wait for a call.
 const COMMANDS: usize = 64;
+/// A ring of theirs that arrives this long after they answered ours was sent before that: the two
+/// go over different circuits.
+const GLARE_WINDOW: Duration = Duration::from_secs(10);
 
 /// Fixed at the engine's start.
 pub(crate) struct Settings {
@@ -29,6 +34,7 @@ pub(crate) struct Settings {
     pub candidates: CandidatePolicy,
     pub report_circuits: bool,
     pub measure_pings: u8,
+    pub resume_within: Duration,
 }
 
 /// Asks the embedding program for files and devices.
@@ -42,8 +48,31 @@ struct Entry {
     role: Role,
     commands: mpsc::Sender<CallCommand>,
     accepted: bool,
-    /// Rank of our ring while it is not answered.
+    /// Rank of our ring, once it was sent.
     rank: Option<RingRank>,
+    /// When our ring was answered.
+    answered: Option<Timestamp>,
+    /// A ghost's ring, or a declined one: it goes on as if nobody answered, and no event tells.
+    hidden: bool,
+}
+
+impl Entry {
+    /// Whether nothing else can be placed or accepted beside this call.
+    fn is_busy(&self) -> bool {
+        !self.hidden && (self.accepted || self.role == Role::Caller)
+    }
+}
+
+/// Where our ring to a contact is when theirs arrives.
+pub(crate) enum OurRing {
+    /// There is none, or it has long been answered.
+    None,
+    /// The circuit is still being built.
+    NotSent(CallId),
+    /// Sent, not answered.
+    Sent(CallId, RingRank),
+    /// Answered a moment ago.
+    Answered,
 }
 
 #[derive(Default)]
@@ -59,11 +88,21 @@ pub(crate) struct Shared {
     ledger: Mutex<Ledger>,
     factories: Mutex<Factories>,
     calls: Mutex<Calls>,
+    resyncs: Mutex<ResyncTimes>,
     events: broadcast::Sender<Event>,
     /// Raised when the set of our addresses has changed.
     addresses: watch::Sender<u64>,
     /// Calls whose cover traffic still goes on.
     winding_down: watch::Sender<usize>,
+}
+
+/// Something that the engine's shutdown waits for.
+pub(crate) struct KeepRunning(watch::Sender<usize>);
+
+impl Drop for KeepRunning {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -87,6 +126,7 @@ impl Shared {
             ledger: Mutex::new(ledger),
             factories: Mutex::new(factories),
             calls: Mutex::default(),
+            resyncs: Mutex::default(),
             addresses: watch::Sender::new(0),
             winding_down: watch::Sender::new(0),
         }
@@ -104,6 +144,10 @@ impl Shared {
         self.settings.measure_pings
     }
 
+    pub(crate) const fn resume_within(&self) -> Duration {
+        self.settings.resume_within
+    }
+
     pub(crate) const fn report_circuits(&self) -> bool {
         self.settings.report_circuits
     }
@@ -116,15 +160,29 @@ impl Shared {
         self.settings.credentials.is_some()
     }
 
-    /// Tells the embedding program. Nobody listening is no error.
+    /// Tells the embedding program, unless the event is of a hidden call. Nobody listening is no
+    /// error.
     pub(crate) fn event(&self, event: Event) {
-        let _ = self.events.send(event);
+        let calls = lock(&self.calls);
+        let entry = event.call().and_then(|id| calls.live.get(&id));
+        if !entry.is_some_and(|e| e.hidden) {
+            let _ = self.events.send(event);
+        }
     }
 
     // ---- ledger -------------------------------------------------------------------------------
 
     pub(crate) fn with_ledger<T>(&self, use_it: impl FnOnce(&mut Ledger) -> T) -> T {
-        use_it(&mut lock(&self.ledger))
+        let mut ledger = lock(&self.ledger);
+        let out = use_it(&mut ledger);
+        if ledger.take_generation_opened() {
+            self.addresses_changed();
+        }
+        out
+    }
+
+    pub(crate) fn with_resyncs<T>(&self, use_it: impl FnOnce(&mut ResyncTimes) -> T) -> T {
+        use_it(&mut lock(&self.resyncs))
     }
 
     pub(crate) fn peer_address(&self, contact: ContactId) -> Result<ContactAddress, Reason> {
@@ -205,10 +263,7 @@ impl Shared {
         role: Role,
     ) -> Option<(CallId, mpsc::Receiver<CallCommand>)> {
         let mut calls = lock(&self.calls);
-        let busy = calls
-            .live
-            .values()
-            .any(|e| e.accepted || e.role == Role::Caller);
+        let busy = calls.live.values().any(Entry::is_busy);
         if busy && role == Role::Caller {
             return None;
         }
@@ -223,6 +278,8 @@ impl Shared {
                 commands,
                 accepted: false,
                 rank: None,
+                answered: None,
+                hidden: false,
             },
         );
         Some((id, receiver))
@@ -230,23 +287,20 @@ impl Shared {
 
     /// Whether a call is placed or going on.
     pub(crate) fn is_busy(&self) -> bool {
-        lock(&self.calls)
-            .live
-            .values()
-            .any(|e| e.accepted || e.role == Role::Caller)
+        lock(&self.calls).live.values().any(Entry::is_busy)
     }
 
     /// Hands a command to a call.
     pub(crate) fn command(&self, id: CallId, command: CallCommand) -> Result<(), Reason> {
         let mut calls = lock(&self.calls);
         if matches!(command, CallCommand::Accept) {
-            let other =
-                |(i, e): (&CallId, &Entry)| *i != id && (e.accepted || e.role == Role::Caller);
+            let other = |(i, e): (&CallId, &Entry)| *i != id && e.is_busy();
             if calls.live.iter().any(other) {
                 return Err(Reason::Busy);
             }
         }
-        let entry = calls.live.get_mut(&id).ok_or(Reason::PeerHungUp)?;
+        let entry = calls.live.get_mut(&id).filter(|e| !e.hidden);
+        let entry = entry.ok_or(Reason::PeerHungUp)?;
         entry.accepted |= matches!(command, CallCommand::Accept);
         entry
             .commands
@@ -260,45 +314,85 @@ impl Shared {
         let found = calls
             .live
             .iter()
-            .find(|(_, e)| e.contact == contact && e.accepted);
+            .find(|(_, e)| e.contact == contact && e.accepted && !e.hidden);
         found.map(|(id, _)| *id)
     }
 
-    /// Notes the rank of our ring to a contact, for when both ring at once.
-    pub(crate) fn ringing(&self, contact: ContactId, rank: Option<RingRank>) {
-        let mut calls = lock(&self.calls);
-        for entry in calls.live.values_mut() {
-            if entry.contact == contact && entry.role == Role::Caller {
-                entry.rank = rank;
-            }
+    /// Notes the rank of our ring, for when both ring at once.
+    pub(crate) fn ringing(&self, id: CallId, rank: Option<RingRank>) {
+        if let Some(entry) = lock(&self.calls).live.get_mut(&id) {
+            entry.rank = rank;
         }
     }
 
-    /// Our unanswered ring to a contact and its rank.
-    pub(crate) fn our_ring(&self, contact: ContactId) -> Option<(CallId, RingRank)> {
+    /// Where our ring to a contact is.
+    pub(crate) fn our_ring(&self, contact: ContactId, now: Timestamp) -> OurRing {
         let calls = lock(&self.calls);
-        let found = calls
-            .live
-            .iter()
-            .find(|(_, e)| e.contact == contact && e.role == Role::Caller);
-        found.and_then(|(id, e)| Some((*id, e.rank?)))
+        let ours = |(_, e): &(&CallId, &Entry)| e.contact == contact && e.role == Role::Caller;
+        let Some((id, entry)) = calls.live.iter().find(ours) else {
+            return OurRing::None;
+        };
+        match (entry.answered, entry.rank) {
+            (Some(at), _) if now.saturating_since(at) < GLARE_WINDOW => OurRing::Answered,
+            (Some(_), _) => OurRing::None,
+            (None, None) => OurRing::NotSent(*id),
+            (None, Some(rank)) => OurRing::Sent(*id, rank),
+        }
     }
 
-    /// Our ring was answered or given up: it takes part in no glare any more.
-    pub(crate) fn ring_settled(&self, id: CallId, answered: bool) {
+    /// Our ring was answered, or theirs took its place.
+    pub(crate) fn ring_settled(&self, id: CallId, now: Timestamp) {
         if let Some(entry) = lock(&self.calls).live.get_mut(&id) {
-            entry.rank = None;
-            entry.accepted |= answered;
+            entry.answered = Some(now);
+            entry.accepted = true;
+        }
+    }
+
+    /// The contact's ring that waits to be accepted.
+    pub(crate) fn incoming_from(&self, contact: ContactId) -> Option<CallId> {
+        let calls = lock(&self.calls);
+        let waits = |(_, e): &(&CallId, &Entry)| {
+            e.contact == contact && e.role == Role::Callee && !e.accepted && !e.hidden
+        };
+        calls.live.iter().find(waits).map(|(id, _)| *id)
+    }
+
+    /// No event tells of this call any more, and no command reaches it.
+    pub(crate) fn hide(&self, id: CallId) {
+        if let Some(entry) = lock(&self.calls).live.get_mut(&id) {
+            entry.hidden = true;
         }
     }
 
     /// Lets a call ring out unseen: nothing is sent, so it looks like no answer.
     pub(crate) fn decline(&self, id: CallId) -> Result<(), Reason> {
-        let known = lock(&self.calls).live.contains_key(&id);
-        if known {
-            Ok(())
-        } else {
-            Err(Reason::PeerHungUp)
+        let mut calls = lock(&self.calls);
+        let entry = calls.live.get_mut(&id).filter(|e| !e.hidden);
+        let entry = entry.ok_or(Reason::PeerHungUp)?;
+        if entry.role == Role::Caller || entry.accepted {
+            return Err(Reason::Busy);
+        }
+        entry.hidden = true;
+        // Nobody listening is no error.
+        let _ = self.events.send(Event::Ended(id, Reason::HungUp));
+        Ok(())
+    }
+
+    /// A contact was removed: its calls end, or for a ghost its ring is shown no more.
+    pub(crate) fn contact_removed(&self, contact: ContactId, how: Removal) {
+        let calls = lock(&self.calls);
+        let theirs = calls.live.iter().filter(|(_, e)| e.contact == contact);
+        let theirs: Vec<(CallId, bool)> = theirs
+            .map(|(id, e)| (*id, e.role == Role::Callee && !e.accepted))
+            .collect();
+        drop(calls);
+        for (id, rings) in theirs {
+            // A call that is just ending needs neither.
+            let _ = match how {
+                Removal::Ghost if rings => self.decline(id),
+                Removal::Ghost => Ok(()),
+                Removal::Drop => self.command(id, CallCommand::HangUp),
+            };
         }
     }
 
@@ -307,8 +401,10 @@ impl Shared {
     }
 
     pub(crate) fn call_ended(&self, id: CallId, reason: Reason) {
-        lock(&self.calls).live.remove(&id);
-        self.event(Event::Ended(id, reason));
+        let entry = lock(&self.calls).live.remove(&id);
+        if !entry.is_some_and(|e| e.hidden) {
+            self.event(Event::Ended(id, reason));
+        }
     }
 
     /// Starts a call's task.
@@ -322,11 +418,17 @@ impl Shared {
     ) {
         let shared = Arc::clone(self);
         let call = Call::new(id, contact, role, Arc::clone(self), commands);
-        self.winding_down.send_modify(|n| *n += 1);
+        let busy = shared.keep_running();
         tokio::spawn(async move {
             call.run(handshake).await;
-            shared.winding_down.send_modify(|n| *n -= 1);
+            drop(busy);
         });
+    }
+
+    /// The engine's shutdown waits until what this returns is dropped.
+    pub(crate) fn keep_running(&self) -> KeepRunning {
+        self.winding_down.send_modify(|n| *n += 1);
+        KeepRunning(self.winding_down.clone())
     }
 
     /// Rings again to resume a call; the callee waits for that ring instead.
@@ -354,10 +456,9 @@ impl Shared {
 
     /// Ends all calls; resolves when their cover traffic is over.
     pub(crate) async fn end_calls(&self) {
-        let all: Vec<CallId> = lock(&self.calls).live.keys().copied().collect();
-        for id in all {
+        for entry in lock(&self.calls).live.values() {
             // A call that is just ending needs no command.
-            let _ = self.command(id, CallCommand::HangUp);
+            let _ = entry.commands.try_send(CallCommand::HangUp);
         }
         let mut left = self.winding_down.subscribe();
         // The sender lives as long as this value.

@@ -37,8 +37,8 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 const REPLACE_INTERVAL: Duration = Duration::from_secs(35);
 /// The meter reports this often.
 const METER_INTERVAL: Duration = Duration::from_secs(1);
-/// A resume that takes longer is given up.
-const RESUME_LIMIT: Duration = Duration::from_secs(60);
+/// A resume that failed is tried again after this time.
+const RESUME_RETRY: Duration = Duration::from_secs(3);
 
 /// What the person or the engine wants of a call.
 pub(crate) enum CallCommand {
@@ -95,6 +95,8 @@ pub(crate) struct Call {
     voice: Option<Voice>,
     meter: Meter,
     connected: bool,
+    /// All legs were lost and nothing was heard since.
+    interrupted: bool,
     words: Option<[String; 2]>,
 }
 
@@ -116,6 +118,7 @@ pub(super) struct Session {
     opening: usize,
     replaced_at: Timestamp,
     last_packet: Timestamp,
+    had_packet: bool,
     had_legs: bool,
     link_alive: bool,
     turn: Option<oneshot::Receiver<Result<OpenedTurn, Reason>>>,
@@ -141,6 +144,7 @@ impl Call {
             voice: None,
             meter: Meter::default(),
             connected: false,
+            interrupted: false,
             words: None,
         }
     }
@@ -148,14 +152,21 @@ impl Call {
     /// Runs the call to its end. The `Ended` event is sent here; cover traffic goes on after it.
     pub(crate) async fn run(mut self, handshake: Handshake) {
         let mut session = self.start(handshake);
+        let mut resumed = false;
         let reason = loop {
             match self.drive(&mut session).await {
                 Outcome::Ended(reason) => break reason,
                 Outcome::Resumed(next) => {
                     session = self.start(*next);
+                    resumed = true;
                 }
+                // A resume that brought no packet would bring none the next time.
+                Outcome::LegsLost if resumed && !session.had_packet => break Reason::LegsLost,
                 Outcome::LegsLost => match self.resume(&mut session).await {
-                    Ok(next) => session = self.start(*next),
+                    Ok(next) => {
+                        session = self.start(*next);
+                        resumed = true;
+                    }
                     Err(reason) => break reason,
                 },
             }
@@ -199,6 +210,7 @@ impl Call {
             opening: 0,
             replaced_at: at,
             last_packet: at,
+            had_packet: false,
             had_legs: false,
             link_alive: true,
             turn: None,
@@ -314,11 +326,20 @@ impl Call {
         self.watch(s, at)
     }
 
+    /// An authentic packet came in.
+    fn heard(&mut self, s: &mut Session, at: Timestamp) {
+        s.last_packet = at;
+        s.had_packet = true;
+        if std::mem::replace(&mut self.interrupted, false) {
+            self.shared.event(Event::Resumed(self.id));
+        }
+    }
+
     /// Notices what has not happened.
     fn watch(&self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
         let silent = at.saturating_since(s.last_packet) > SILENCE_LIMIT;
         let none_left = s.had_legs && s.handles.is_empty() && s.opening == 0;
-        if self.connected && (none_left || (silent && s.had_legs)) {
+        if self.connected && (none_left || silent) {
             return Some(Outcome::LegsLost);
         }
         if s.target.is_some()
@@ -340,7 +361,7 @@ impl Call {
                 };
                 let arrivals = s.core.handle_packet(path, &packet.bytes, packet.arrived_at);
                 if arrivals.authentic {
-                    s.last_packet = at;
+                    self.heard(s, at);
                 }
                 if let Some(voice) = &mut self.voice {
                     for number in arrivals.as_slice() {
@@ -579,30 +600,46 @@ impl Call {
         }
     }
 
-    /// All legs are lost: the caller rings again, the callee waits for it.
+    /// All legs are lost: the caller rings again and again, the callee waits for it.
     async fn resume(&mut self, s: &mut Session) -> Result<Box<Handshake>, Reason> {
-        self.shared.event(Event::Interrupted(self.id));
+        if !std::mem::replace(&mut self.interrupted, true) {
+            self.shared.event(Event::Interrupted(self.id));
+        }
         self.meter = Meter::default();
         for (_, handle) in std::mem::take(&mut s.handles) {
             handle.close();
         }
-        let again = self.shared.redial(self.role, self.id, self.contact, s.kind);
+        let (shared, role, id, contact, kind) = (
+            Arc::clone(&self.shared),
+            self.role,
+            self.id,
+            self.contact,
+            s.kind,
+        );
+        let again = async {
+            loop {
+                match shared.redial(role, id, contact, kind).await {
+                    Ok(next) => return Box::new(next),
+                    Err(reason) => tracing::debug!(code = reason.code(), "not resumed yet"),
+                }
+                tokio::time::sleep(RESUME_RETRY).await;
+            }
+        };
         tokio::pin!(again);
-        let deadline = tokio::time::sleep(RESUME_LIMIT);
+        let deadline = tokio::time::sleep(self.shared.resume_within());
         tokio::pin!(deadline);
         loop {
             tokio::select! {
-                next = &mut again => {
-                    let next = next?;
-                    self.shared.event(Event::Resumed(self.id));
-                    return Ok(Box::new(next));
-                }
+                next = &mut again => return Ok(next),
                 command = self.commands.recv() => match command {
-                    Some(CallCommand::Resume(next)) => {
-                        self.shared.event(Event::Resumed(self.id));
-                        return Ok(next);
+                    Some(CallCommand::Resume(next)) => return Ok(next),
+                    Some(CallCommand::SetMuted(muted)) => {
+                        self.muted = muted;
+                        if let Some(voice) = &mut self.voice {
+                            voice.set_muted(muted);
+                        }
                     }
-                    Some(CallCommand::SetMuted(muted)) => self.muted = muted,
+                    Some(CallCommand::Verify(false)) => return Err(Reason::NotVerified),
                     Some(CallCommand::HangUp) | None => return Err(Reason::HungUp),
                     Some(_) => {}
                 },
