@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 /// What every case works with.
 pub(crate) struct Bench {
-    pub(crate) network: Option<Network>,
+    network: Network,
     /// The one who connects.
     pub(crate) client: Tor,
     /// The one who hosts.
@@ -41,7 +41,6 @@ impl Bench {
         let identity = OnionIdentity::generate(&mut OsRng);
         let reader = DiscoveryKeypair::generate(&mut OsRng);
         let secrets = vec![onion_address(identity.public())];
-        let network = Some(network);
         Self {
             network,
             client,
@@ -55,8 +54,8 @@ impl Bench {
         }
     }
 
-    pub(crate) fn network(&self) -> &Network {
-        self.network.as_ref().unwrap()
+    pub(crate) const fn network(&self) -> &Network {
+        &self.network
     }
 
     pub(crate) fn target(&self) -> Target {
