@@ -176,14 +176,14 @@ impl Call<'_> {
     ) -> Result<CallReport, String> {
         let mut rtts = Vec::new();
         let mut times = std::collections::BTreeMap::new();
-        let connected = self
-            .caller
+        let links = &mut self.links;
+        self.caller
             .wait_for("connection", Duration::from_secs(180), |e| {
                 note(e, "", &mut times, &mut rtts);
+                note_leg(e, links);
                 e["event"] == "state" && e["state"] == "connected"
             })
-            .await;
-        connected?;
+            .await?;
         let mut callee_links = Vec::new();
         let mut callee_call = 0;
         callee
@@ -199,7 +199,7 @@ impl Call<'_> {
         let before = self.usages(callee);
         let mut words = [Value::Null, Value::Null];
         let mut stalled: Option<(Link, Stall)> = None;
-        let mut live = 0;
+        let mut live = self.links.len();
         let mut verified = [false, false];
         loop {
             let stall_in = STALL_AT.saturating_sub(began.elapsed());
@@ -208,7 +208,7 @@ impl Call<'_> {
                     let event = event.ok_or("the caller ended in mid-call")?;
                     note(&event, "", &mut times, &mut rtts);
                     note_leg(&event, &mut self.links);
-                    live = event["live"].as_u64().unwrap_or(live);
+                    live = self.links.len();
                     verified[0] |= event["event"] == "verified";
                     if event["event"] == "words" { words[0] = event["words"].clone(); }
                     if event["event"] == "ended" {
@@ -264,7 +264,7 @@ impl Call<'_> {
         rtts.sort_by(f64::total_cmp);
         Ok(CallReport {
             legs: self.legs,
-            leg_count: usize::try_from(live).unwrap_or(0),
+            leg_count: live,
             ring_ms: between("ring_sent", "callee_ring_seen")?,
             ringback_ms: between("ring_sent", "answer_seen")?,
             onion_rtt_ms: rtts

@@ -1,5 +1,6 @@
 //! A `tacit` process run as a person would run it: commands in, JSON Lines out.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -90,9 +91,15 @@ impl Running {
             .expect("standard output was piped above");
         let stdin = child.stdin.take();
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
+        let copy = log.with_extension("jsonl");
         tokio::spawn(async move {
             let mut lines = BufReader::new(stdout).lines();
+            // Left behind for whoever wants to look; a full disk only loses the copy.
+            let mut copy = std::fs::File::create(&copy).ok();
             while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(copy) = &mut copy {
+                    let _ = writeln!(copy, "{line}");
+                }
                 let event = serde_json::from_str(&line)
                     .unwrap_or_else(|_| serde_json::json!({ "event": "not_json", "line": line }));
                 if sender.send(event).await.is_err() {
