@@ -45,6 +45,7 @@ type Key = (tacit_types::OnionKey, tacit_types::MailboxId);
 pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut changed = shared.watch_addresses();
     let mut running: BTreeMap<Key, Running> = BTreeMap::new();
+    let mut told = (0, 0);
     crate::resync::renew_all(&shared);
     let (reached_sender, mut reached) = mpsc::channel::<Key>(16);
     loop {
@@ -73,6 +74,13 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
                 }
             });
         }
+        let up = running.values().filter(|r| r.up).count();
+        if std::mem::replace(&mut told, (up, running.len())) != (up, running.len()) {
+            shared.event(Event::Listening {
+                reachable: up,
+                total: running.len(),
+            });
+        }
         tokio::select! {
             change = changed.changed() => if change.is_err() { break },
             () = next_expiry(&shared) => {}
@@ -86,11 +94,6 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
             }
             _ = stop.wait_for(|s| *s) => break,
         }
-        let up = running.values().filter(|r| r.up).count();
-        shared.event(Event::Listening {
-            reachable: up,
-            total: running.len(),
-        });
     }
     for r in running.into_values() {
         r.task.abort();
@@ -495,10 +498,8 @@ impl Address {
             .shared
             .with_ledger(|l| l.spend(self.id, &ours.token, offer.last_batch, REFILL_TOKENS));
         let (last_batch, refill) = spent.ok()?;
-        if self.shared.with_ledger(|l| l.invite_open(self.id)) {
-            // The join's last message was lost; this ring says as much.
-            self.joined();
-        }
+        // If the join's last message was lost, this ring says as much.
+        self.joined();
         let seen = now();
         self.answer_call(
             callee,
@@ -728,8 +729,14 @@ impl Address {
 
     /// The new contact has shown that the join went through at its side.
     fn joined(&self) {
-        let name = self.shared.with_ledger(|l| l.invite_name(self.id));
-        self.shared.event(Event::ContactAdded(name));
+        let done = self.shared.with_ledger(|l| l.complete_invite(self.id));
+        match done {
+            Ok(Some(name)) => self.shared.event(Event::ContactAdded(name)),
+            Ok(None) => return,
+            Err(reason) => {
+                return tracing::warn!(code = reason.code(), "a join could not be completed");
+            }
+        }
         let (shared, id) = (Arc::clone(&self.shared), self.id);
         // The engine does not end before its last word is out.
         let busy = shared.keep_running();

@@ -30,11 +30,11 @@ pub(crate) async fn join(shared: Arc<Shared>, invite: &Invite, name: &str) -> Re
     if invite.expires <= unix_now() {
         return Err(Reason::InviteExpired);
     }
-    tokio::time::timeout(LIMIT, tries(&shared, invite, name))
-        .await
-        .map_err(|_| Reason::PeerUnreachable)??;
-    shared.with_ledger(|l| l.join_complete(invite.mailbox))?;
+    let joined = tokio::time::timeout(LIMIT, tries(&shared, invite, name)).await;
+    // Whatever came of it: the inviter may have our lasting address by now.
     shared.addresses_changed();
+    joined.map_err(|_| Reason::PeerUnreachable)??;
+    shared.with_ledger(|l| l.join_complete(invite.mailbox))?;
     shared.event(Event::ContactAdded(ContactName::new(name.to_owned())));
     Ok(())
 }

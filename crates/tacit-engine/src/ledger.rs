@@ -133,6 +133,8 @@ struct OpenInvite {
     /// The address that the new contact will get.
     lasting: OwnAddress,
     taken_by: Option<StaticPublic>,
+    /// The contact has shown that the join went through; only a late retry is still waited for.
+    complete: bool,
 }
 
 /// An invite that we are taking.
@@ -254,7 +256,7 @@ impl Ledger {
     /// # Errors
     /// [`Reason::ProfileCorrupt`] if the snapshot is not one of ours.
     pub(crate) fn open(store: Box<dyn Store>, snapshot: Option<&[u8]>) -> Result<Self, Reason> {
-        let state = match snapshot {
+        let mut state = match snapshot {
             None => State {
                 version: SNAPSHOT_VERSION,
                 next_id: 1,
@@ -269,6 +271,8 @@ impl Ledger {
         if state.version != SNAPSHOT_VERSION {
             return Err(Reason::ProfileCorrupt);
         }
+        // Nobody closed these any more before the last end of the engine.
+        state.invites.retain(|i| !i.complete);
         Ok(Self {
             state,
             store,
@@ -743,6 +747,7 @@ impl Ledger {
             psk: random_psk(rng),
             lasting: OwnAddress::generate(server, rng),
             taken_by: None,
+            complete: false,
         };
         let invite = Invite {
             expires,
@@ -848,10 +853,24 @@ impl Ledger {
         Ok(refill)
     }
 
-    /// Whether the invite that brought this contact is still open.
-    #[must_use]
-    pub(crate) fn invite_open(&self, id: ContactId) -> bool {
-        self.state.invites.iter().any(|i| i.id == id)
+    /// The new contact has shown that the join went through. Returns its name the first time.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn complete_invite(
+        &mut self,
+        id: ContactId,
+    ) -> Result<Option<Redacted<String>>, Reason> {
+        if !self.state.invites.iter().any(|i| i.id == id && !i.complete) {
+            return Ok(None);
+        }
+        let mut state = self.state.clone();
+        let invite = state.invites.iter_mut().find(|i| i.id == id);
+        let invite = invite.ok_or(Reason::InviteExpired)?;
+        invite.complete = true;
+        let name = invite.name.clone();
+        self.commit(state)?;
+        Ok(Some(name))
     }
 
     /// When the next invite expires.

@@ -1,0 +1,308 @@
+//! One call from its first key to its last packet.
+
+mod carriers;
+mod events;
+mod resume;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand_core::{OsRng, RngCore as _};
+use tacit_crypto::SessionKeys;
+use tacit_legs::JoinAcceptor;
+use tacit_legs::shell::{LegHandle, LegOutput};
+use tacit_playout::Playout;
+use tacit_signaling::payload::PipeMessage;
+use tacit_tor::Target;
+use tacit_types::limits::MAX_LEGS;
+use tacit_types::{LegIndex, LegKind, Reason, Role, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::legs::{LegPlan, Opened, OpenedTurn, outputs};
+use crate::api::{CallId, Event};
+use crate::clock::now;
+use crate::core::{MediaCore, Meter};
+use crate::ledger::ContactId;
+use crate::shared::Shared;
+use crate::voice::Voice;
+
+/// The media task looks at the clock this often: half a frame.
+const TICK: Duration = Duration::from_millis(10);
+/// Without an authentic packet for this long the call counts as broken.
+const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+/// A lost leg is replaced this often at most (the peer takes two joins a minute after the first).
+const REPLACE_INTERVAL: Duration = Duration::from_secs(35);
+/// The meter reports this often.
+const METER_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the person or the engine wants of a call.
+pub(crate) enum CallCommand {
+    Accept,
+    HangUp,
+    SetMuted(bool),
+    Verify(bool),
+    /// The peer rang again to go on with this call.
+    Resume(Box<Handshake>),
+}
+
+/// What comes from the peer by the mailbox server.
+#[derive(Debug)]
+pub(crate) enum LinkEvent {
+    Pipe(PipeMessage),
+    /// Nobody took the call in time.
+    NoAnswer,
+    Lost,
+}
+
+/// The signaling connection of a call, whichever side it is of.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub send: mpsc::Sender<PipeMessage>,
+    pub events: mpsc::Receiver<LinkEvent>,
+}
+
+/// What a finished handshake gives a call.
+pub(crate) struct Handshake {
+    pub keys: SessionKeys,
+    pub kind: LegKind,
+    pub legs: u8,
+    pub link: Link,
+    pub plan: LegPlan,
+}
+
+/// What ended a phase of the call.
+pub(in crate::call) enum Outcome {
+    Ended(Reason),
+    LegsLost,
+    Resumed(Box<Handshake>),
+}
+
+/// A call in progress.
+pub(crate) struct Call {
+    pub(in crate::call) id: CallId,
+    pub(in crate::call) contact: ContactId,
+    pub(in crate::call) role: Role,
+    pub(in crate::call) shared: Arc<Shared>,
+    pub(in crate::call) commands: mpsc::Receiver<CallCommand>,
+    accepted: bool,
+    verified_here: bool,
+    muted: bool,
+    voice: Option<Voice>,
+    meter: Meter,
+    connected: bool,
+    /// All legs were lost and nothing was heard since.
+    interrupted: bool,
+    words: Option<[String; 2]>,
+}
+
+/// The parts that belong to one handshake.
+pub(in crate::call) struct Session {
+    pub(in crate::call) core: MediaCore,
+    pub(in crate::call) link: Link,
+    pub(in crate::call) handles: BTreeMap<LegIndex, LegHandle>,
+    pub(in crate::call) outputs: mpsc::Receiver<LegOutput>,
+    output_sender: mpsc::Sender<LegOutput>,
+    opened: mpsc::Receiver<Opened>,
+    opened_sender: mpsc::Sender<Opened>,
+    keys: SessionKeys,
+    kind: LegKind,
+    target: Option<Target>,
+    acceptor: Option<Arc<Mutex<JoinAcceptor>>>,
+    wanted: u8,
+    next_leg: u8,
+    opening: usize,
+    replaced_at: Timestamp,
+    last_packet: Timestamp,
+    had_packet: bool,
+    had_legs: bool,
+    link_alive: bool,
+    turn: Option<oneshot::Receiver<Result<OpenedTurn, Reason>>>,
+}
+
+impl Call {
+    pub(crate) fn new(
+        id: CallId,
+        contact: ContactId,
+        role: Role,
+        shared: Arc<Shared>,
+        commands: mpsc::Receiver<CallCommand>,
+    ) -> Self {
+        Self {
+            id,
+            contact,
+            role,
+            shared,
+            commands,
+            accepted: false,
+            verified_here: false,
+            muted: false,
+            voice: None,
+            meter: Meter::default(),
+            connected: false,
+            interrupted: false,
+            words: None,
+        }
+    }
+
+    /// Runs the call to its end. The `Ended` event is sent here; cover traffic goes on after it.
+    pub(crate) async fn run(mut self, handshake: Handshake) {
+        let mut session = self.start(handshake);
+        let mut resumed = false;
+        let reason = loop {
+            match self.drive(&mut session).await {
+                Outcome::Ended(reason) => break reason,
+                Outcome::Resumed(next) => {
+                    session = self.start(*next);
+                    resumed = true;
+                }
+                // A resume that brought no packet would bring none the next time.
+                Outcome::LegsLost if resumed && !session.had_packet => break Reason::LegsLost,
+                Outcome::LegsLost => match self.resume(&mut session).await {
+                    Ok(next) => {
+                        session = self.start(*next);
+                        resumed = true;
+                    }
+                    Err(reason) => break reason,
+                },
+            }
+        };
+        if let Some(voice) = self.voice.take() {
+            voice.close();
+        }
+        self.shared.call_ended(self.id, reason);
+        super::ending::wind_down(session, reason).await;
+    }
+
+    fn start(&self, handshake: Handshake) -> Session {
+        let Handshake {
+            keys,
+            kind,
+            legs,
+            link,
+            plan,
+        } = handshake;
+        let at = now();
+        let mut nonce = [0; 32];
+        OsRng.fill_bytes(&mut nonce);
+        let playout = Playout::new(tacit_playout::Config::default());
+        let core = MediaCore::new(&keys, kind, playout, OsRng.next_u64(), nonce, at);
+        let (output_sender, outputs) = outputs();
+        let (opened_sender, opened) = mpsc::channel(2 * MAX_LEGS);
+        let mut session = Session {
+            core,
+            link,
+            outputs,
+            output_sender,
+            opened,
+            opened_sender,
+            keys,
+            kind,
+            handles: BTreeMap::new(),
+            target: None,
+            acceptor: None,
+            wanted: legs,
+            next_leg: 0,
+            opening: 0,
+            replaced_at: at,
+            last_packet: at,
+            had_packet: false,
+            had_legs: false,
+            link_alive: true,
+            turn: None,
+        };
+        self.plan_legs(&mut session, plan, at);
+        session
+    }
+
+    /// The main loop of one handshake.
+    async fn drive(&mut self, s: &mut Session) -> Outcome {
+        let mut tick = tokio::time::interval_at(Instant::now(), TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let mut next_report = now() + METER_INTERVAL;
+        loop {
+            let outcome = tokio::select! {
+                biased;
+                _ = tick.tick() => {
+                    let at = now();
+                    if at >= next_report {
+                        next_report += METER_INTERVAL;
+                        self.report(s, at);
+                    }
+                    self.on_tick(s, at)
+                }
+                Some(output) = s.outputs.recv() => self.on_leg(s, output, now()),
+                Some(opened) = s.opened.recv() => self.on_opened(s, opened),
+                opened = turn_opened(&mut s.turn) => {
+                    s.turn = None;
+                    self.on_turn(s, opened)
+                }
+                event = s.link.events.recv(), if s.link_alive => self.on_link(s, event),
+                command = self.commands.recv() => self.on_command(s, command),
+            };
+            if let Some(outcome) = outcome.or_else(|| self.drain(s)) {
+                return outcome;
+            }
+        }
+    }
+
+    fn on_tick(&mut self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
+        while s.core.slot_time() <= at {
+            if let Some(voice) = self.voice.as_mut().filter(|_| self.connected) {
+                voice.capture(&mut s.core, at);
+            }
+            s.send_slot(at, self.voice.as_mut());
+        }
+        if let Some(voice) = self.voice.as_mut() {
+            voice.play(&mut s.core, at);
+        }
+        self.watch(s, at)
+    }
+
+    /// An authentic packet came in.
+    fn heard(&mut self, s: &mut Session, at: Timestamp) {
+        s.last_packet = at;
+        s.had_packet = true;
+        if std::mem::replace(&mut self.interrupted, false) {
+            self.shared.event(Event::Resumed(self.id));
+        }
+    }
+
+    /// Notices what has not happened.
+    fn watch(&self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
+        let silent = at.saturating_since(s.last_packet) > SILENCE_LIMIT;
+        let none_left = s.had_legs && s.handles.is_empty() && s.opening == 0;
+        if self.connected && (none_left || silent) {
+            return Some(Outcome::LegsLost);
+        }
+        if s.target.is_some()
+            && s.handles.len() + s.opening < usize::from(s.wanted)
+            && at.saturating_since(s.replaced_at) > REPLACE_INTERVAL
+        {
+            s.replaced_at = at;
+            s.open_next(&self.shared);
+        }
+        None
+    }
+
+    fn report(&mut self, s: &Session, at: Timestamp) {
+        if let Some(voice) = self.voice.as_ref().filter(|_| self.connected) {
+            let quality = self
+                .meter
+                .report(&s.core, voice.output_delay_ms(), voice.levels(), at);
+            self.shared
+                .event(Event::Quality(self.id, Box::new(quality)));
+        }
+    }
+}
+
+/// The allocations, once they are open; for ever where none are wanted.
+async fn turn_opened(
+    turn: &mut Option<oneshot::Receiver<Result<OpenedTurn, Reason>>>,
+) -> Result<OpenedTurn, Reason> {
+    match turn {
+        Some(opened) => opened.await.unwrap_or(Err(Reason::Internal)),
+        None => std::future::pending().await,
+    }
+}

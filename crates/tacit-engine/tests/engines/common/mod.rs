@@ -1,0 +1,306 @@
+//! People with engines of their own, each on a runtime of its own, so that one can crash.
+
+mod disk;
+mod sound;
+mod tap;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tacit_audio::{Sink, Source};
+use tacit_engine::memory::MemoryNetwork;
+use tacit_engine::{
+    CallId, CallState, Command, ContactInfo, DialOptions, Engine, EngineConfig, Event, EventStream,
+    Invite,
+};
+use tacit_types::{LegKind, Reason};
+use tokio::runtime::Runtime;
+
+pub(crate) use disk::Disk;
+pub(crate) use sound::share_of;
+pub(crate) use tap::{Tap, Write};
+
+/// An event that has not come by then will not come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// How long the engines of these tests try to resume.
+pub(crate) const RESUME_WITHIN: Duration = Duration::from_secs(8);
+
+/// What an engine under test is given.
+pub(crate) struct Setup {
+    pub(crate) disk: Disk,
+    pub(crate) tap: Tap,
+    /// Hertz of the tone that the person speaks; silence without.
+    pub(crate) tone: Option<f32>,
+}
+
+/// A network and a folder.
+pub(crate) struct World {
+    pub(crate) network: MemoryNetwork,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            network: MemoryNetwork::new(Duration::from_millis(60)),
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn setup(&self) -> Setup {
+        Setup {
+            disk: Disk::default(),
+            tap: Tap::on(&self.network),
+            tone: None,
+        }
+    }
+
+    pub(crate) fn person(&self, name: &str) -> Person {
+        self.person_with(name, self.setup())
+    }
+
+    pub(crate) fn person_with(&self, name: &str, setup: Setup) -> Person {
+        let Setup { disk, tap, tone } = setup;
+        let heard = self.dir.path().join(format!("{name}-heard.wav"));
+        let spoken = self.dir.path().join(format!("{name}-spoken.wav"));
+        if let Some(hertz) = tone {
+            sound::tone(&spoken, hertz, 60);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut config = EngineConfig::new(Arc::new(tap.clone()), Box::new(disk.clone()));
+        config.snapshot = disk.snapshot();
+        config.resume_within = RESUME_WITHIN;
+        let sink = heard.clone();
+        config.audio = Box::new(move |_| {
+            let source = tone.map_or(Source::Silence, |_| Source::Wav(spoken.clone()));
+            (source, Sink::Wav(sink.clone()))
+        });
+        let (engine, events) = {
+            let _inside = runtime.enter();
+            Engine::start(config).unwrap()
+        };
+        Person {
+            name: name.to_owned(),
+            engine,
+            events,
+            heard,
+            disk,
+            tap,
+            seen: Vec::new(),
+            runtime: Some(runtime),
+        }
+    }
+
+    /// The same person again, from what was stored last.
+    pub(crate) fn restart(&self, name: &str, disk: Disk) -> Person {
+        disk.repair();
+        let mut setup = self.setup();
+        setup.disk = disk;
+        self.person_with(name, setup)
+    }
+}
+
+/// Somebody with an engine.
+pub(crate) struct Person {
+    name: String,
+    pub(crate) engine: Engine,
+    events: EventStream,
+    pub(crate) heard: PathBuf,
+    pub(crate) disk: Disk,
+    pub(crate) tap: Tap,
+    /// Every event that was read so far.
+    pub(crate) seen: Vec<Event>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Person {
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("only a crash takes it")
+    }
+
+    /// Everything of this engine stops where it is; what was stored stays.
+    pub(crate) async fn crash(mut self) -> Disk {
+        let runtime = self.runtime.take().expect("only a crash takes it");
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(PATIENCE))
+            .await
+            .unwrap();
+        self.disk.clone()
+    }
+
+    pub(crate) async fn next(&mut self) -> Event {
+        let event = self.events.next().await.expect("the engine runs");
+        if std::env::var_os("TACIT_TEST_EVENTS").is_some() {
+            eprintln!("{}: {event:?}", self.name);
+        }
+        self.seen.push(event.clone());
+        event
+    }
+
+    pub(crate) async fn until<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(Event) -> Option<T>,
+    ) -> T {
+        let search = async {
+            loop {
+                if let Some(found) = pick(self.next().await) {
+                    return found;
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, search).await {
+            Ok(found) => found,
+            Err(_) => panic!("{} saw no {what}; {:#?}", self.name, self.seen),
+        }
+    }
+
+    pub(crate) async fn state(&mut self, wanted: CallState) {
+        self.until(&format!("{wanted:?}"), |e| match e {
+            Event::State(_, state) if state == wanted => Some(()),
+            Event::Ended(_, reason) => panic!("ended early: {reason:?}"),
+            _ => None,
+        })
+        .await;
+    }
+
+    pub(crate) async fn ended(&mut self) -> Reason {
+        self.until("end", |e| match e {
+            Event::Ended(_, reason) => Some(reason),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn incoming(&mut self) -> (CallId, bool) {
+        self.until("ring", |e| match e {
+            Event::Incoming { call, busy, .. } => Some((call, busy)),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn words(&mut self) -> [String; 2] {
+        self.until("words", |e| match e {
+            Event::Words(_, words) => Some(words),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn reachable(&mut self, addresses: usize) {
+        self.until("address", |e| match e {
+            Event::Listening { reachable, total } => {
+                (reachable == addresses && total == addresses).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    }
+
+    /// Waits until every address can be reached.
+    pub(crate) async fn all_reachable(&mut self) {
+        self.until("addresses", |e| match e {
+            Event::Listening { reachable, total } => {
+                (total > 0 && reachable == total).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    }
+
+    /// Waits for so many reports with sound from the other side in them.
+    pub(crate) async fn hears(&mut self, reports: usize) {
+        let mut heard = 0;
+        self.until("sound", |e| match e {
+            Event::Quality(_, quality) => {
+                heard += usize::from(quality.output_level > -40.0 && quality.concealed < 0.2);
+                (heard == reports).then_some(())
+            }
+            Event::Ended(_, reason) => panic!("ended early: {reason:?}"),
+            _ => None,
+        })
+        .await;
+    }
+
+    pub(crate) fn dial(&self, name: &str) -> Result<CallId, Reason> {
+        let _inside = self.runtime().enter();
+        let legs = LegKind::Onion;
+        self.engine.dial(name, DialOptions { legs })
+    }
+
+    pub(crate) fn command(&self, command: Command) -> Result<(), Reason> {
+        self.engine.send(command)
+    }
+
+    pub(crate) async fn join(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
+        let (engine, invite, name) = (self.engine.clone(), invite.clone(), name.to_owned());
+        let join = async move { engine.accept_invite(&invite, &name).await };
+        self.runtime().spawn(join).await.unwrap()
+    }
+
+    pub(crate) fn invite(&self, name: &str) -> Invite {
+        let invite = self.engine.invite(name, Duration::from_secs(3600));
+        Engine::read_invite(&invite.unwrap().to_link()).unwrap()
+    }
+
+    pub(crate) fn contact(&self, name: &str) -> Option<ContactInfo> {
+        let all = self.engine.contacts();
+        all.into_iter().find(|c| c.name.reveal() == name)
+    }
+}
+
+/// `host` invites `guest`; both have each other as contacts afterwards and can be reached.
+pub(crate) async fn meet(host: &mut Person, host_name: &str, guest: &mut Person, guest_name: &str) {
+    let invite = host.invite(guest_name);
+    host.until("invite", |e| {
+        matches!(e, Event::InviteReachable).then_some(())
+    })
+    .await;
+    guest.join(&invite, host_name).await.unwrap();
+    host.until("contact", |e| {
+        matches!(e, Event::ContactAdded(_)).then_some(())
+    })
+    .await;
+    let contacts = guest.engine.contacts().len();
+    guest.reachable(contacts).await;
+}
+
+/// Alice and Bob, who know each other.
+pub(crate) async fn alice_and_bob(world: &World) -> (Person, Person) {
+    let mut setup = world.setup();
+    setup.tone = Some(440.0);
+    let mut alice = world.person_with("alice", setup);
+    let mut setup = world.setup();
+    setup.tone = Some(660.0);
+    let mut bob = world.person_with("bob", setup);
+    meet(&mut bob, "Bob", &mut alice, "Alice").await;
+    (alice, bob)
+}
+
+/// `caller` calls `callee`, who accepts.
+pub(crate) async fn connect(
+    caller: &mut Person,
+    name: &str,
+    callee: &mut Person,
+) -> (CallId, CallId) {
+    let ours = caller.dial(name).unwrap();
+    caller.state(CallState::Ringing).await;
+    let (theirs, _) = callee.incoming().await;
+    callee.command(Command::Accept(theirs)).unwrap();
+    caller.state(CallState::Connected).await;
+    callee.state(CallState::Connected).await;
+    (ours, theirs)
+}

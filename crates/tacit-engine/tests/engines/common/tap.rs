@@ -1,0 +1,185 @@
+//! A network that notes every write of one engine, and can end streams early.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use tacit_engine::memory::MemoryNetwork;
+use tacit_engine::network::{BoxStream, ByteStream, Host, Network};
+use tacit_tor::{OnionHost, Target};
+use tacit_types::{OnionKey, Reason};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// One write of an engine to one of its streams.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    /// The address that the stream leads to or was accepted at.
+    pub(crate) key: OnionKey,
+    pub(crate) port: u16,
+    /// Numbers this engine's streams.
+    pub(crate) stream: usize,
+    pub(crate) len: usize,
+    /// The first byte: a signaling frame's type.
+    pub(crate) first: u8,
+    pub(crate) at: Instant,
+}
+
+#[derive(Default)]
+struct Log {
+    streams: usize,
+    writes: Vec<Write>,
+    /// Bytes that the next opened streams deliver before they end.
+    limits: VecDeque<usize>,
+}
+
+/// The network of one engine.
+#[derive(Clone)]
+pub(crate) struct Tap {
+    inner: MemoryNetwork,
+    log: Arc<Mutex<Log>>,
+}
+
+impl Tap {
+    pub(crate) fn on(network: &MemoryNetwork) -> Self {
+        Self {
+            inner: network.clone(),
+            log: Arc::default(),
+        }
+    }
+
+    pub(crate) fn writes(&self) -> Vec<Write> {
+        self.log.lock().unwrap().writes.clone()
+    }
+
+    /// Each of the next streams that are opened ends after so many bytes were read from it.
+    pub(crate) fn end_streams_after(&self, limits: &[usize]) {
+        self.log.lock().unwrap().limits.extend(limits);
+    }
+
+    fn wrap(&self, stream: BoxStream, key: OnionKey, port: u16, left: Option<usize>) -> BoxStream {
+        let mut log = self.log.lock().unwrap();
+        log.streams += 1;
+        Box::new(Tapped {
+            stream,
+            log: Arc::clone(&self.log),
+            key,
+            port,
+            number: log.streams,
+            left,
+        })
+    }
+}
+
+impl Network for Tap {
+    fn connect(&self, target: Target) -> BoxFuture<'static, Result<BoxStream, Reason>> {
+        let opened = self.inner.connect(target.clone());
+        let tap = self.clone();
+        Box::pin(async move {
+            let stream = opened.await?;
+            let Target::Onion { key, port, .. } = target else {
+                return Ok(stream);
+            };
+            let limit = tap.log.lock().unwrap().limits.pop_front();
+            Ok(tap.wrap(stream, key, port, limit))
+        })
+    }
+
+    fn host(&self, host: OnionHost) -> BoxFuture<'static, Result<Box<dyn Host>, Reason>> {
+        let (key, tap) = (host.identity.public(), self.clone());
+        let hosted = self.inner.host(host);
+        Box::pin(async move {
+            let inner = hosted.await?;
+            Ok(Box::new(TappedHost { inner, tap, key }) as Box<dyn Host>)
+        })
+    }
+
+    fn shutdown(&self) -> BoxFuture<'static, ()> {
+        // The other engines of the process go on.
+        Box::pin(std::future::ready(()))
+    }
+}
+
+struct TappedHost {
+    inner: Box<dyn Host>,
+    tap: Tap,
+    key: OnionKey,
+}
+
+impl Host for TappedHost {
+    fn accept(&mut self) -> BoxFuture<'_, Option<(u16, BoxStream)>> {
+        Box::pin(async move {
+            let (port, stream) = self.inner.accept().await?;
+            Some((port, self.tap.wrap(stream, self.key, port, None)))
+        })
+    }
+
+    fn reachable(&self) -> BoxFuture<'static, bool> {
+        self.inner.reachable()
+    }
+}
+
+struct Tapped {
+    stream: BoxStream,
+    log: Arc<Mutex<Log>>,
+    key: OnionKey,
+    port: u16,
+    number: usize,
+    left: Option<usize>,
+}
+
+impl ByteStream for Tapped {}
+
+impl AsyncRead for Tapped {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Some(left) = self.left else {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        };
+        // A stream that has delivered what it may is at its end.
+        let mut bytes = vec![0; left.min(buf.remaining())];
+        let mut part = ReadBuf::new(&mut bytes);
+        if left > 0 {
+            std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, &mut part))?;
+        }
+        self.left = Some(left - part.filled().len());
+        buf.put_slice(part.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Tapped {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if let Poll::Ready(Ok(len)) = poll {
+            let write = Write {
+                key: self.key,
+                port: self.port,
+                stream: self.number,
+                len,
+                first: buf.first().copied().unwrap_or_default(),
+                at: Instant::now(),
+            };
+            self.log.lock().unwrap().writes.push(write);
+        }
+        poll
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

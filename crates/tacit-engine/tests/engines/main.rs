@@ -1,0 +1,10 @@
+//! Whole engines against each other over the in-memory network.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod calls;
+mod common;
+mod invites;
+mod recovery;
+mod removal;
+mod secrets;
+mod wire;
