@@ -36,8 +36,11 @@ pub(crate) fn config(global: &Global) -> Result<Config, Failure> {
     Config::load(&path, named).map_err(|e| Failure::new(Reason::ConfigInvalid, e))
 }
 
+/// An open profile, and the snapshot in it unless it is new.
+pub(crate) type Opened = (Box<dyn Store>, Option<Vec<u8>>);
+
 /// Opens the profile with its passphrase.
-pub(crate) fn open_profile(global: &Global) -> Result<(Box<dyn Store>, Option<Vec<u8>>), Failure> {
+pub(crate) fn open_profile(global: &Global) -> Result<Opened, Failure> {
     let folder = folders::profile(global);
     if !Profile::exists(&folder) {
         return Err(Reason::ProfileMissing.into());

@@ -43,7 +43,9 @@ fn encode_all(frames: &[FrameSamples]) -> Vec<FramePayload> {
         .iter()
         .map(|frame| {
             let mut payload = [0; 60];
-            encoder.encode(frame, &mut payload).expect("any sound encodes");
+            encoder
+                .encode(frame, &mut payload)
+                .expect("any sound encodes");
             payload
         })
         .collect()
@@ -110,11 +112,7 @@ fn a_missing_frame_is_filled_in_and_a_long_gap_fades_out() {
     for _ in 0..100 {
         decoder.conceal(&mut out).unwrap();
     }
-    assert!(
-        power(&out) < before / 100.0,
-        "{} of {before}",
-        power(&out)
-    );
+    assert!(power(&out) < before / 100.0, "{} of {before}", power(&out));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The program `tacit-server`: the mailbox server for many people, alone.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

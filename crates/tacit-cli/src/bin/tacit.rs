@@ -1,4 +1,5 @@
 //! The program `tacit`.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

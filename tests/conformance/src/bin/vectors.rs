@@ -1,5 +1,6 @@
 //! Writes every topic's vectors: `cargo run -p tacit-conformance --bin vectors`.
 //! Look at the difference before committing it: a changed vector is a changed protocol.
+#![forbid(unsafe_code)]
 
 use std::io;
 

@@ -1,4 +1,5 @@
 //! `tacit-demo`: two people, two processes, real relays, two calls; see `cargo xtask demo`.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

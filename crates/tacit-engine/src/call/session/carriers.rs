@@ -73,7 +73,11 @@ impl Call {
         }
     }
 
-    pub(super) fn on_turn(&self, s: &mut Session, opened: Result<OpenedTurn, Reason>) -> Option<Outcome> {
+    pub(super) fn on_turn(
+        &self,
+        s: &mut Session,
+        opened: Result<OpenedTurn, Reason>,
+    ) -> Option<Outcome> {
         match opened {
             Ok(opened) => {
                 let candidates = opened.candidates.clone();
@@ -85,7 +89,12 @@ impl Call {
         }
     }
 
-    pub(super) fn on_leg(&mut self, s: &mut Session, output: LegOutput, at: Timestamp) -> Option<Outcome> {
+    pub(super) fn on_leg(
+        &mut self,
+        s: &mut Session,
+        output: LegOutput,
+        at: Timestamp,
+    ) -> Option<Outcome> {
         match output.event {
             LegEvent::Packet(packet) => {
                 let path = Path {

@@ -42,7 +42,11 @@ impl Call {
         }
     }
 
-    pub(super) fn on_command(&mut self, s: &mut Session, command: Option<CallCommand>) -> Option<Outcome> {
+    pub(super) fn on_command(
+        &mut self,
+        s: &mut Session,
+        command: Option<CallCommand>,
+    ) -> Option<Outcome> {
         match command {
             Some(CallCommand::Accept) if self.role == Role::Callee && !self.accepted => {
                 self.accepted = true;
