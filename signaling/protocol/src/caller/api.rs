@@ -14,7 +14,7 @@ use tacit_types::{MailboxId, OnionKey};
 pub enum CallerEvent {
     /// A measured round trip, if measuring was asked for.
     RoundTrip(Duration),
-    /// The server has greeted us (and round trips are measured): [`Caller::ring`] may be called.
+    /// The server has greeted us (and round trips are measured): [`Caller::ring`](crate::Caller::ring) may be called.
     Ready(Hello),
     /// The server said no, and not why. Another ring may follow on the same stream.
     Refused,

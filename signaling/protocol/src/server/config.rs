@@ -72,7 +72,7 @@ pub enum ServerEvent {
         /// Why; not told to the peer.
         reason: CloseReason,
     },
-    /// Make credentials and give them to [`Server::credentials`].
+    /// Make credentials and give them to [`Server::credentials`](crate::Server::credentials).
     CredentialsWanted {
         /// The connection.
         conn: ConnectionId,
