@@ -22,6 +22,14 @@ pub(crate) struct Program {
 pub(crate) fn program(name: &str, arguments: &[impl AsRef<OsStr>]) -> Program {
     let mut command = Command::new(name);
     command.args(arguments).current_dir(workspace());
+    // What cargo tells this program about its own package. Build scripts watch some of it (ring's
+    // does), so left in place it would have Arti built anew after each cargo run by hand.
+    for (key, _) in std::env::vars_os() {
+        let told = key.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&key);
+        }
+    }
     let shown: Vec<_> = arguments
         .iter()
         .map(|a| a.as_ref().to_string_lossy())
