@@ -7,7 +7,7 @@ use tacit_signaling::limits::PROTOCOL_VERSION;
 use tacit_signaling::payload::{CodecParameters, Offer, Opening, PipeMessage, Reply, Response};
 use tacit_signaling::{Caller, CallerEvent, RingTo};
 use tacit_tor::Target;
-use tacit_types::limits::{ONION_PORT_LEGS, ONION_PORT_SIGNALING};
+use tacit_types::limits::{ONION_PORT_LEGS, ONION_PORT_SIGNALING, RING_TIMEOUT};
 use tacit_types::{LegKind, Reason};
 use tokio::sync::mpsc;
 
@@ -154,8 +154,11 @@ impl Dial {
                 .machine
                 .ring(&to, now())
                 .map_err(|_| Reason::Internal)?;
-            if self.purpose == RingFor::Call {
-                self.shared.ringing(self.call, ringer.machine.rank());
+            let rank = ringer.machine.rank();
+            if self.purpose == RingFor::Call && !self.shared.ringing(self.call, rank) {
+                // The call goes on with their ring, or, if that comes to nothing, ends here.
+                tokio::time::sleep(RING_TIMEOUT).await;
+                return Err(Reason::PeerNoAnswer);
             }
             ringer.flush().ok_or(Reason::ServerLost)?;
             self.shared.event(Event::Timing(

@@ -15,7 +15,7 @@ use tacit_types::limits::ONION_PORT_SIGNALING;
 use crate::api::{ContactName, Event};
 use crate::clock::{now, unix_now};
 use crate::frames::FrameIo;
-use crate::ledger::OwnAddress;
+use crate::ledger::{ContactId, OwnAddress};
 use crate::ringer::Ringer;
 use crate::shared::Shared;
 
@@ -42,6 +42,10 @@ pub(crate) async fn join(shared: Arc<Shared>, invite: &Invite, name: &str) -> Re
 /// A stream that breaks in the middle is no reason to bother the person: with the same key the
 /// inviter takes another try for what it is.
 async fn tries(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {
+    if known(shared, invite, name).is_some_and(|id| shared.last_batch(id) > BatchNumber(0)) {
+        // An earlier try went through and broke off in its very last step.
+        return Ok(());
+    }
     let mut outcome = exchange(shared, invite, name).await;
     for _ in 1..TRIES {
         if outcome != Err(Reason::ServerLost) {
@@ -49,7 +53,19 @@ async fn tries(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), 
         }
         outcome = exchange(shared, invite, name).await;
     }
-    outcome
+    match (outcome, known(shared, invite, name)) {
+        // The invite may be closed because an earlier try went through at the inviter's side.
+        (Err(reason), Some(id)) if reason != Reason::InviteUsed => {
+            crate::resync::resync(shared, id).await.map_err(|_| reason)
+        }
+        (outcome, _) => outcome,
+    }
+}
+
+/// The contact of that name that an earlier try has made.
+fn known(shared: &Shared, invite: &Invite, name: &str) -> Option<ContactId> {
+    let made = shared.with_ledger(|l| l.joined_by(invite.mailbox))?;
+    (shared.name(made).reveal() == name).then_some(made)
 }
 
 async fn exchange(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), Reason> {

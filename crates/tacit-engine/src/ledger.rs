@@ -911,7 +911,7 @@ impl Ledger {
     }
 
     /// The contact that an unfinished join has made.
-    fn joined_by(&self, invite: MailboxId) -> Option<ContactId> {
+    pub(crate) fn joined_by(&self, invite: MailboxId) -> Option<ContactId> {
         let join = self.state.joins.iter().find(|j| j.mailbox == invite)?;
         let own = join.own.mailbox.id();
         let made = self

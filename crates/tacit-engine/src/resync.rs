@@ -40,6 +40,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub(crate) struct ResyncTimes {
     asked: BTreeMap<ContactId, Timestamp>,
     answered: BTreeMap<ContactId, Timestamp>,
+    turns: BTreeMap<ContactId, Arc<tokio::sync::Mutex<()>>>,
 }
 
 impl ResyncTimes {
@@ -51,6 +52,11 @@ impl ResyncTimes {
     /// No ring left: the hour's RESYNC was not used.
     pub(crate) fn give_back(&mut self, contact: ContactId) {
         self.asked.remove(&contact);
+    }
+
+    /// Held while a RESYNC with the contact is under way. There is one for each contact at most.
+    fn turn(&mut self, contact: ContactId) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.turns.entry(contact).or_default())
     }
 
     /// Takes the hour's answer to a contact; false if there was one.
@@ -94,6 +100,12 @@ pub(crate) fn renew(shared: &Arc<Shared>, contact: ContactId) {
 /// # Errors
 /// [`Reason::PeerNoToken`] if there was one within the hour or it came to nothing.
 pub(crate) async fn resync(shared: &Arc<Shared>, contact: ContactId) -> Result<(), Reason> {
+    let turn = shared.with_resyncs(|r| r.turn(contact));
+    let _turn = turn.lock().await;
+    if !shared.with_ledger(|l| l.wants_resync(contact)) {
+        // Somebody else's RESYNC has just helped.
+        return Ok(());
+    }
     let materials = shared.with_ledger(|l| l.begin_resync(contact))?;
     if !shared.with_resyncs(|r| r.ask(contact, now())) {
         return Err(Reason::PeerNoToken);

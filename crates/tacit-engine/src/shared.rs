@@ -52,6 +52,8 @@ struct Entry {
     rank: Option<RingRank>,
     /// When our ring was answered.
     answered: Option<Timestamp>,
+    /// Their ring was there before ours was sent.
+    crossed: bool,
     /// A ghost's ring, or a declined one: it goes on as if nobody answered, and no event tells.
     hidden: bool,
 }
@@ -279,6 +281,7 @@ impl Shared {
                 accepted: false,
                 rank: None,
                 answered: None,
+                crossed: false,
                 hidden: false,
             },
         );
@@ -318,24 +321,31 @@ impl Shared {
         found.map(|(id, _)| *id)
     }
 
-    /// Notes the rank of our ring, for when both ring at once.
-    pub(crate) fn ringing(&self, id: CallId, rank: Option<RingRank>) {
-        if let Some(entry) = lock(&self.calls).live.get_mut(&id) {
-            entry.rank = rank;
-        }
+    /// Notes the rank of our ring, for when both ring at once. False if theirs has just taken its
+    /// place: then it must not be sent.
+    pub(crate) fn ringing(&self, id: CallId, rank: Option<RingRank>) -> bool {
+        let mut calls = lock(&self.calls);
+        let Some(entry) = calls.live.get_mut(&id).filter(|e| !e.crossed) else {
+            return false;
+        };
+        entry.rank = rank;
+        true
     }
 
-    /// Where our ring to a contact is.
+    /// Where our ring to a contact is. One that is not sent yet will not be: theirs takes its place.
     pub(crate) fn our_ring(&self, contact: ContactId, now: Timestamp) -> OurRing {
-        let calls = lock(&self.calls);
-        let ours = |(_, e): &(&CallId, &Entry)| e.contact == contact && e.role == Role::Caller;
-        let Some((id, entry)) = calls.live.iter().find(ours) else {
+        let mut calls = lock(&self.calls);
+        let ours = |(_, e): &(&CallId, &mut Entry)| e.contact == contact && e.role == Role::Caller;
+        let Some((id, entry)) = calls.live.iter_mut().find(ours) else {
             return OurRing::None;
         };
         match (entry.answered, entry.rank) {
             (Some(at), _) if now.saturating_since(at) < GLARE_WINDOW => OurRing::Answered,
             (Some(_), _) => OurRing::None,
-            (None, None) => OurRing::NotSent(*id),
+            (None, None) => {
+                entry.crossed = true;
+                OurRing::NotSent(*id)
+            }
             (None, Some(rank)) => OurRing::Sent(*id, rank),
         }
     }

@@ -20,7 +20,8 @@ const COVER_MAX: Duration = Duration::from_secs(30);
 
 /// Tells the peer and covers the end.
 pub(super) async fn wind_down(mut s: Session, reason: Reason) {
-    if reason != Reason::PeerHungUp {
+    // Both sides know when a ring has rung out; a callee that said so would tell that it is there.
+    if !matches!(reason, Reason::PeerHungUp | Reason::PeerNoAnswer) {
         s.core.send_control(ControlMessage::HangUp);
         s.pipe(PipeMessage::Bye);
     }
