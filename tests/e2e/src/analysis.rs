@@ -207,8 +207,10 @@ fn longest_gap(played: &BTreeMap<u32, u64>) -> f64 {
     (gap as f64 / 100.0).round() / 10.0
 }
 
+/// Packets a second, from the times at which they were written.
+#[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of one call")]
-fn rate(sent: &[u64]) -> f64 {
+pub fn rate(sent: &[u64]) -> f64 {
     match (sent.first(), sent.last()) {
         (Some(first), Some(last)) if last > first => {
             let seconds = (last - first) as f64 / 1e6;

@@ -1,6 +1,7 @@
 //! The demonstration: two people, two processes, real relays, two calls.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -63,7 +64,7 @@ pub struct ProcessReport {
 #[derive(Debug)]
 pub struct Stage {
     /// The private Tor network.
-    pub network: Network,
+    pub network: Arc<Network>,
     /// Who calls.
     pub caller: Person,
     /// Who is called.
@@ -90,30 +91,7 @@ impl Stage {
     /// # Errors
     /// What failed, in plain words.
     pub async fn meet(&self, say: &(dyn Fn(&str) + Sync)) -> Result<(), String> {
-        for person in [&self.caller, &self.callee] {
-            person.run(&["init"], Duration::from_secs(30)).await?;
-        }
-        say("Both have a profile. The callee invites the caller…");
-        let mut inviting = self.callee.tacit(&["invite", self.caller.name])?;
-        let invite = inviting
-            .wait_for("invite", Duration::from_secs(120), |e| {
-                e["event"] == "invite"
-            })
-            .await?;
-        let link = invite["link"]
-            .as_str()
-            .ok_or("the invite has no link")?
-            .to_owned();
-        inviting
-            .wait_for("invite to be reachable", Duration::from_secs(120), |e| {
-                e["event"] == "invite_reachable"
-            })
-            .await?;
-        let args = ["accept", &link, "--name", self.callee.name];
-        self.caller.run(&args, Duration::from_secs(120)).await?;
-        inviting.finish(Duration::from_secs(60)).await?;
-        say("They are each other's contacts now, not verified yet.");
-        Ok(())
+        meet(&self.caller, &self.callee, say).await.map(drop)
     }
 
     /// Places one call and reports on it.
@@ -160,6 +138,41 @@ impl Stage {
         .run(callee, verify, say)
         .await
     }
+}
+
+/// Makes both profiles; the callee invites the caller. Returns the invite, which is used now.
+///
+/// # Errors
+/// What failed, in plain words.
+pub async fn meet(
+    caller: &Person,
+    callee: &Person,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<String, String> {
+    for person in [caller, callee] {
+        person.run(&["init"], Duration::from_secs(30)).await?;
+    }
+    say("Both have a profile. The callee invites the caller…");
+    let mut inviting = callee.tacit(&["invite", caller.name])?;
+    let invite = inviting
+        .wait_for("invite", Duration::from_secs(120), |e| {
+            e["event"] == "invite"
+        })
+        .await?;
+    let link = invite["link"]
+        .as_str()
+        .ok_or("the invite has no link")?
+        .to_owned();
+    inviting
+        .wait_for("invite to be reachable", Duration::from_secs(120), |e| {
+            e["event"] == "invite_reachable"
+        })
+        .await?;
+    let args = ["accept", &link, "--name", callee.name];
+    caller.run(&args, Duration::from_secs(120)).await?;
+    inviting.finish(Duration::from_secs(60)).await?;
+    say("They are each other's contacts now, not verified yet.");
+    Ok(link)
 }
 
 fn path(path: &Path) -> Result<&str, String> {

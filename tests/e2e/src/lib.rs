@@ -15,8 +15,12 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod canary;
 pub mod demo;
+pub mod hearing;
 pub mod person;
+pub mod scenarios;
 pub mod speech;
 pub mod stage;
 pub mod stall;
+pub mod tap;

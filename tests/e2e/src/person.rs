@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tacit_tornet::Network;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
@@ -13,15 +15,55 @@ use tokio::sync::mpsc;
 /// Events that may wait to be looked at.
 const EVENT_BACKLOG: usize = 65_536;
 
+/// Where a process runs.
+#[derive(Clone, Debug, Default)]
+pub enum Place {
+    /// In the network namespace of this process.
+    #[default]
+    Here,
+    /// In a client namespace of a private network.
+    Namespace(Arc<Network>, usize),
+}
+
+impl Place {
+    /// Starts `command` there.
+    ///
+    /// # Errors
+    /// If the program cannot be started or there is no such place.
+    fn spawn(&self, mut command: Command) -> std::io::Result<Child> {
+        command.kill_on_drop(true);
+        match self {
+            Self::Here => command.spawn(),
+            Self::Namespace(network, index) => {
+                let space = network.client(*index).ok_or(std::io::ErrorKind::NotFound)?;
+                // The child belongs to the namespace's thread; its pipes to this runtime.
+                let runtime = tokio::runtime::Handle::current();
+                space.run(move || {
+                    let _inside = runtime.enter();
+                    command.spawn()
+                })
+            }
+        }
+    }
+}
+
 /// Where a person's files are.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// How the demo calls them.
+    /// What the other person calls them.
     pub name: &'static str,
     /// Folder for profile, configuration and recordings.
     pub dir: PathBuf,
+    /// The configuration file.
+    pub config: PathBuf,
     /// The program.
     pub program: PathBuf,
+    /// More arguments for every command.
+    pub more: Vec<String>,
+    /// More environment for every command.
+    pub env: Vec<(String, String)>,
+    /// Where the program runs.
+    pub place: Place,
 }
 
 impl Person {
@@ -33,18 +75,32 @@ impl Person {
         let mut command = Command::new(&self.program);
         command
             .args(args)
+            .args(&self.more)
+            .envs(self.env.iter().map(|(k, v)| (k, v)))
             .arg("--json")
             .arg("--profile")
             .arg(self.dir.join("profile"))
             .arg("--config")
-            .arg(self.dir.join("config.toml"))
+            .arg(&self.config)
             .arg("--passphrase-file")
             .arg(self.dir.join("passphrase"));
-        Running::start(
-            self.name,
-            &mut command,
-            &self.dir.join(format!("{}.log", args[0])),
-        )
+        let log = self.dir.join(format!("{}.log", args[0]));
+        Running::start_in(self.name, command, &log, &self.place)
+    }
+
+    /// Runs `tacit ARGS`, which is to fail with this reason's code.
+    ///
+    /// # Errors
+    /// If it succeeds, fails otherwise, panics or takes longer than `limit`.
+    pub async fn refused(
+        &self,
+        args: &[&str],
+        code: &str,
+        limit: Duration,
+    ) -> Result<Ended, String> {
+        let ended = self.tacit(args)?.end(limit).await?;
+        ended.failed_with(code)?;
+        Ok(ended)
     }
 
     /// Runs `tacit ARGS` to its end and returns its events.
@@ -64,6 +120,39 @@ pub struct Running {
     stdin: Option<ChildStdin>,
     events: mpsc::Receiver<Value>,
     log: PathBuf,
+    /// Length of the log when the process started.
+    log_from: u64,
+}
+
+/// A process that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Events that nobody had looked at.
+    pub events: Vec<Value>,
+    /// What it wrote to standard error.
+    pub said: String,
+}
+
+impl Ended {
+    /// Checks for exit code 1 and this reason on standard error.
+    ///
+    /// # Errors
+    /// What it did instead.
+    pub fn failed_with(&self, code: &str) -> Result<(), String> {
+        let named = self
+            .said
+            .lines()
+            .any(|l| l.trim_end().ends_with(&format!("[{code}]")));
+        if self.code == Some(1) && named {
+            return Ok(());
+        }
+        Err(format!(
+            "expected exit code 1 and [{code}], found {:?} and: {}",
+            self.code, self.said
+        ))
+    }
 }
 
 impl Running {
@@ -71,20 +160,32 @@ impl Running {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start(who: &str, command: &mut Command, log: &Path) -> Result<Self, String> {
+    pub fn start(who: &str, command: Command, log: &Path) -> Result<Self, String> {
+        Self::start_in(who, command, log, &Place::Here)
+    }
+
+    /// As [`Running::start`], somewhere else.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_in(
+        who: &str,
+        mut command: Command,
+        log: &Path,
+        place: &Place,
+    ) -> Result<Self, String> {
         let fail = |e: std::io::Error| format!("{who}: {e}");
         let stderr = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .map_err(fail)?;
-        let mut child = command
+        let log_from = stderr.metadata().map_err(fail)?.len();
+        command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(stderr)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(fail)?;
+            .stderr(stderr);
+        let mut child = place.spawn(command).map_err(fail)?;
         let stdout = child
             .stdout
             .take()
@@ -95,7 +196,11 @@ impl Running {
         tokio::spawn(async move {
             let mut lines = BufReader::new(stdout).lines();
             // Left behind for whoever wants to look; a full disk only loses the copy.
-            let mut copy = std::fs::File::create(&copy).ok();
+            let copy = std::fs::OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&copy);
+            let mut copy = copy.ok();
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Some(copy) = &mut copy {
                     let _ = writeln!(copy, "{line}");
@@ -113,6 +218,7 @@ impl Running {
             stdin,
             events,
             log: log.into(),
+            log_from,
         })
     }
 
@@ -179,7 +285,21 @@ impl Running {
     ///
     /// # Errors
     /// If it fails or takes longer than `limit`.
-    pub async fn finish(mut self, limit: Duration) -> Result<Vec<Value>, String> {
+    pub async fn finish(self, limit: Duration) -> Result<Vec<Value>, String> {
+        let who = self.who.clone();
+        let ended = self.end(limit).await?;
+        match ended.code {
+            Some(0) => Ok(ended.events),
+            code => Err(format!("{who} failed ({code:?}): {}", ended.said)),
+        }
+    }
+
+    /// Waits for the process's own end, however it goes.
+    ///
+    /// # Errors
+    /// If it panicked or takes longer than `limit`; it is killed then.
+    pub async fn end(mut self, limit: Duration) -> Result<Ended, String> {
+        // Keep reading, or a full pipe would hold the process up.
         let end = async {
             let mut events = Vec::new();
             while let Some(event) = self.events.recv().await {
@@ -187,53 +307,50 @@ impl Running {
             }
             (events, self.child.wait().await)
         };
-        let (events, status) = tokio::time::timeout(limit, end).await.map_err(|_| {
-            format!(
-                "{} did not end within {} s; {}",
-                self.who,
-                limit.as_secs(),
-                last_line(&self.log)
-            )
-        })?;
-        match status {
-            Ok(status) if status.success() => Ok(events),
-            Ok(status) => Err(format!(
-                "{} failed ({status}); {}",
-                self.who,
+        let Ok((events, status)) = tokio::time::timeout(limit, end).await else {
+            let (who, s) = (&self.who, limit.as_secs());
+            return Err(format!(
+                "{who} did not end within {s} s; {}",
                 self.last_words()
-            )),
-            Err(e) => Err(format!("{}: {e}", self.who)),
+            ));
+        };
+        let status = status.map_err(|e| format!("{}: {e}", self.who))?;
+        let said = self.said();
+        if said.contains("panicked at") {
+            return Err(format!("{} panicked: {said}", self.who));
         }
+        Ok(Ended {
+            code: status.code(),
+            events,
+            said,
+        })
+    }
+
+    /// Presses Ctrl-C.
+    ///
+    /// # Errors
+    /// If the process has ended.
+    pub fn press_ctrl_c(&self) -> Result<(), String> {
+        let pid = self.child.id().and_then(|p| i32::try_from(p).ok());
+        let pid = pid.and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or_else(|| format!("{} has ended already", self.who))?;
+        rustix::process::kill_process(pid, rustix::process::Signal::INT)
+            .map_err(|e| format!("{}: {e}", self.who))
     }
 
     /// Asks the process to end as Ctrl-C does, and waits for it.
     ///
     /// # Errors
     /// If it does not end within `limit`; it is killed then.
-    pub async fn interrupt(mut self, limit: Duration) -> Result<Option<i32>, String> {
-        if let Some(pid) = self
-            .child
-            .id()
-            .and_then(|p| i32::try_from(p).ok())
-            .and_then(rustix::process::Pid::from_raw)
-        {
-            rustix::process::kill_process(pid, rustix::process::Signal::INT)
-                .map_err(|e| format!("{}: {e}", self.who))?;
-        }
-        // Keep reading, or a full pipe would hold the process up.
-        let end = async {
-            while self.events.recv().await.is_some() {}
-            self.child.wait().await
-        };
-        match tokio::time::timeout(limit, end).await {
-            Ok(Ok(status)) => Ok(status.code()),
-            Ok(Err(e)) => Err(format!("{}: {e}", self.who)),
-            Err(_) => Err(format!(
-                "{} did not end {} s after Ctrl-C",
-                self.who,
-                limit.as_secs()
-            )),
-        }
+    pub async fn interrupt(self, limit: Duration) -> Result<Option<i32>, String> {
+        self.press_ctrl_c()?;
+        Ok(self.end(limit).await?.code)
+    }
+
+    fn said(&self) -> String {
+        let all = std::fs::read(&self.log).unwrap_or_default();
+        let from = usize::try_from(self.log_from).unwrap_or(usize::MAX);
+        String::from_utf8_lossy(all.get(from..).unwrap_or_default()).into_owned()
     }
 
     fn last_words(&self) -> String {

@@ -1,6 +1,7 @@
 //! Sets the stage: relays, TURN server, mailbox server, two people.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_legs::coturn::{Coturn, CoturnOptions};
@@ -9,7 +10,7 @@ use tacit_tornet::{Config, Link, Network};
 use tokio::process::Command;
 
 use crate::demo::{CALL_SECONDS, Stage};
-use crate::person::{Person, Running};
+use crate::person::{Person, Place, Running};
 use crate::speech::Speech;
 
 /// How long `tacit-server` may take to become reachable.
@@ -37,6 +38,8 @@ pub struct Wanted {
     pub link_delay: Duration,
     /// Where relays' keys stay between runs.
     pub key_cache: Option<PathBuf>,
+    /// More arguments for every program.
+    pub more: Vec<String>,
 }
 
 /// Starts everything.
@@ -48,7 +51,7 @@ pub async fn set(wanted: &Wanted, say: &(dyn Fn(&str) + Sync)) -> Result<Set, St
     let caller_speech = Speech::make(Text::A, seconds(), &wanted.out.join("spoken-by-alice.wav"))?;
     let callee_speech = Speech::make(Text::B, seconds(), &wanted.out.join("spoken-by-bob.wav"))?;
     say("Starting a private Tor network of real relays…");
-    let network = relays(wanted).await?;
+    let network = Arc::new(relays(wanted).await?);
     say(&format!(
         "{} relays of tor {} are up.",
         network.relays().len(),
@@ -59,7 +62,7 @@ pub async fn set(wanted: &Wanted, say: &(dyn Fn(&str) + Sync)) -> Result<Set, St
         .map_err(|e| e.to_string())?
         .map_err(|e| format!("coturn: {e}"))?;
     say("coturn is up. Starting tacit-server behind its onion service…");
-    let (server, address) = server(wanted, &network, &coturn).await?;
+    let (server, address) = server(wanted, &network, &coturn, &Place::Here).await?;
     let caller = person("alice", wanted, &network, &address)?;
     let callee = person("bob", wanted, &network, &address)?;
     let stage = Stage {
@@ -100,10 +103,15 @@ pub async fn relays(wanted: &Wanted) -> Result<Network, String> {
         .map_err(|e| e.to_string())
 }
 
-async fn server(
+/// Starts `tacit-server` and waits until it can be reached; returns its address, too.
+///
+/// # Errors
+/// If it cannot be started or is not reachable in time.
+pub async fn server(
     wanted: &Wanted,
     network: &Network,
     coturn: &Coturn,
+    place: &Place,
 ) -> Result<(Running, String), String> {
     let dir = wanted.out.join("server");
     fresh(&dir)?;
@@ -112,6 +120,7 @@ async fn server(
     let mut command = Command::new(wanted.programs.join("tacit-server"));
     command
         .arg("--json")
+        .args(&wanted.more)
         .arg("--config")
         .arg(dir.join("config.toml"))
         .arg("--profile")
@@ -122,7 +131,7 @@ async fn server(
         .arg(dir.join("turn-secret"))
         .arg("--turn-certificate")
         .arg(coturn.certificate_path());
-    let mut running = Running::start("tacit-server", &mut command, &dir.join("server.log"))?;
+    let mut running = Running::start_in("tacit-server", command, &dir.join("server.log"), place)?;
     let event = running
         .wait_for("address", SERVER_LIMIT, |e| e["event"] == "server")
         .await?;
@@ -159,8 +168,12 @@ pub fn person(
     )?;
     Ok(Person {
         name,
+        config: dir.join("config.toml"),
         dir,
         program: wanted.programs.join("tacit"),
+        more: wanted.more.clone(),
+        env: Vec::new(),
+        place: Place::Here,
     })
 }
 

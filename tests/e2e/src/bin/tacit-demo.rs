@@ -8,12 +8,16 @@ use std::time::Duration;
 use clap::Parser;
 use serde_json::Value;
 use tacit_e2e::demo::{CALL_SECONDS, CallReport, report};
+use tacit_e2e::hearing::pesq_wb;
 use tacit_e2e::stage::{Set, Wanted, set};
 
 /// How long a listening callee may take to be reachable.
 const LISTEN_LIMIT: Duration = Duration::from_secs(120);
 /// The callee answers once this many legs are up: what a person needs to reach for the mouse.
 const ANSWER_AT: &str = "8";
+
+/// The part of a call that PESQ scores: after the first seconds, before the stall.
+const PESQ_SECONDS: [f64; 2] = [2.0, 12.0];
 
 /// Places two calls between two people through real Tor relays on this machine: one over onion
 /// legs, one over TURN legs through exits. Leaves all recordings and report.json.
@@ -32,6 +36,9 @@ struct Args {
     /// Only this kind of call
     #[arg(long, value_parser = ["onion", "turn"])]
     only: Option<String>,
+    /// Also score the sound before the stall: PESQ-WB, which needs the Python package of that name
+    #[arg(long)]
+    pesq: bool,
 }
 
 #[tokio::main]
@@ -68,6 +75,7 @@ async fn run(args: &Args) -> Result<(), String> {
         programs,
         link_delay: Duration::from_millis(args.link_delay_ms),
         key_cache: None,
+        more: Vec::new(),
     };
     let say = |text: &str| eprintln!("demo: {text}");
     let Set {
@@ -123,12 +131,32 @@ async fn run(args: &Args) -> Result<(), String> {
     server.interrupt(Duration::from_secs(60)).await?;
     drop(coturn);
     table(&value);
+    if args.pesq {
+        scores(&value)?;
+    }
     say(&format!(
         "Recordings and report.json are in {}.",
         stage.out.display()
     ));
     if args.json {
         println!("{value}");
+    }
+    Ok(())
+}
+
+/// PESQ-WB of each direction of each call, between its first seconds and its stall.
+fn scores(report: &Value) -> Result<(), String> {
+    let [from_s, to_s] = PESQ_SECONDS;
+    for call in report["calls"].as_array().into_iter().flatten() {
+        for way in call["directions"].as_array().into_iter().flatten() {
+            let file = |key: &str| PathBuf::from(way[key].as_str().unwrap_or_default());
+            let score = pesq_wb(&file("spoken_wav"), &file("heard_wav"), from_s, to_s)?;
+            eprintln!(
+                "  PESQ-WB, {} legs, {} speaks, seconds {from_s} to {to_s}: {score:.2}",
+                show(&call["legs"]),
+                show(&way["from"])
+            );
+        }
     }
     Ok(())
 }

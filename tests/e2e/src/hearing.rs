@@ -1,0 +1,62 @@
+//! Whether a recording holds what was spoken.
+
+use std::ops::Range;
+use std::path::Path;
+
+use tacit_quality::align::{Alignment, Search, align};
+use tacit_quality::pesq;
+use tacit_quality::signal::read_wav;
+
+/// Samples of one second.
+const RATE: usize = tacit_quality::RATE;
+/// Correlation of speech with itself after Opus at 24 kb/s is far above this, with other speech far
+/// below.
+const SAME_SPEECH: f32 = 0.6;
+/// Delays after which a recording is searched: the network's, the playout's and a late start.
+const MAX_LAG_S: f64 = 4.0;
+
+/// Finds these seconds of the spoken file in the heard one, up to four seconds later or earlier.
+///
+/// # Errors
+/// If they are not there.
+pub fn heard(spoken: &Path, heard: &Path, seconds: Range<usize>) -> Result<Alignment, String> {
+    heard_around(spoken, heard, seconds, Search::within(MAX_LAG_S))
+}
+
+/// As [`heard`], at the lags given.
+///
+/// # Errors
+/// If they are not there.
+pub fn heard_around(
+    spoken: &Path,
+    heard: &Path,
+    seconds: Range<usize>,
+    search: Search,
+) -> Result<Alignment, String> {
+    let (said, got) = (read(spoken)?, read(heard)?);
+    let range = seconds.start * RATE..seconds.end * RATE;
+    let found = align(&said, &got, range, search)
+        .ok_or_else(|| format!("{} holds no sound", heard.display()))?;
+    if found.similarity < SAME_SPEECH {
+        return Err(format!(
+            "{} does not hold what was spoken: {found:?}",
+            heard.display()
+        ));
+    }
+    Ok(found)
+}
+
+/// PESQ-WB of the part of a call before its stall, mean of segments.
+///
+/// # Errors
+/// If a file cannot be read or PESQ cannot be computed.
+pub fn pesq_wb(spoken: &Path, heard: &Path, from_s: f64, to_s: f64) -> Result<f64, String> {
+    let (said, got) = (read(spoken)?, read(heard)?);
+    pesq::score(&said, &got, from_s, to_s, Search::within(2.0))
+        .map(|report| report.mean)
+        .map_err(|e| e.to_string())
+}
+
+fn read(path: &Path) -> Result<Vec<f32>, String> {
+    read_wav(path).map_err(|e| format!("{}: {e}", path.display()))
+}

@@ -1,0 +1,251 @@
+//! What `tacit` refuses before any network is needed: each with its stable code, nothing lost.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tacit_e2e::scenarios::wanted;
+
+/// A person with a folder of their own.
+struct Someone {
+    folder: tempfile::TempDir,
+}
+
+impl Someone {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("passphrase"), "the right passphrase\n").unwrap();
+        Self { folder }
+    }
+
+    fn with_profile() -> Self {
+        let someone = Self::new();
+        let made = someone.tacit(&["init"]);
+        assert!(made.status.success(), "{made:?}");
+        someone
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn tacit(&self, args: &[&str]) -> Output {
+        self.tacit_with("passphrase", args)
+    }
+
+    fn tacit_with(&self, passphrase: &str, args: &[&str]) -> Output {
+        let own = std::env::current_exe().unwrap();
+        let program = own.ancestors().nth(2).unwrap().join("tacit");
+        assert!(
+            program.is_file(),
+            "tacit is missing: `cargo xtask test` builds it"
+        );
+        Command::new(program)
+            .args(args)
+            .args(["--profile", &self.path("profile")])
+            .args(["--passphrase-file", &self.path(passphrase)])
+            .env("XDG_CONFIG_HOME", self.folder.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn profile_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("profile/profile.tacit")
+    }
+}
+
+/// Exit code 1, and the code at the end of the last line of standard error.
+#[track_caller]
+fn refused(output: &Output, code: &str) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last = said.lines().next_back().unwrap_or_default();
+    assert!(last.ends_with(&format!("[{code}]")), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+#[test]
+fn the_programs_are_there() {
+    drop(wanted("refusals"));
+}
+
+#[test]
+fn without_a_profile() {
+    let someone = Someone::new();
+    for args in [
+        &["contacts"][..],
+        &["listen"],
+        &["call", "bob"],
+        &["invite", "bob"],
+    ] {
+        refused(&someone.tacit(args), "profile.missing");
+    }
+}
+
+#[test]
+fn a_second_profile_in_one_place() {
+    let someone = Someone::with_profile();
+    let before = std::fs::read(someone.profile_file()).unwrap();
+    refused(&someone.tacit(&["init"]), "profile.exists");
+    assert_eq!(std::fs::read(someone.profile_file()).unwrap(), before);
+}
+
+#[test]
+fn a_wrong_passphrase() {
+    let someone = Someone::with_profile();
+    let before = std::fs::read(someone.profile_file()).unwrap();
+    std::fs::write(someone.path("wrong"), "another passphrase\n").unwrap();
+    let said = refused(
+        &someone.tacit_with("wrong", &["contacts"]),
+        "profile.passphrase",
+    );
+    assert!(!said.contains("another passphrase"), "{said}");
+    std::fs::write(someone.path("empty"), "\n").unwrap();
+    refused(
+        &someone.tacit_with("empty", &["contacts"]),
+        "profile.locked",
+    );
+    refused(
+        &someone.tacit_with("no such file", &["contacts"]),
+        "profile.locked",
+    );
+    assert_eq!(std::fs::read(someone.profile_file()).unwrap(), before);
+    assert!(someone.tacit(&["contacts"]).status.success());
+}
+
+#[test]
+fn a_corrupt_profile() {
+    let someone = Someone::with_profile();
+    let whole = std::fs::read(someone.profile_file()).unwrap();
+    let mut flipped = whole.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let broken: [&[u8]; 4] = [&flipped, &whole[..whole.len() / 2], b"", &[0x5a; 70_000]];
+    for content in broken {
+        std::fs::write(someone.profile_file(), content).unwrap();
+        refused(&someone.tacit(&["contacts"]), "profile.corrupt");
+        let left = std::fs::read(someone.profile_file()).unwrap();
+        assert_eq!(
+            left, content,
+            "a damaged file is left for whoever can mend it"
+        );
+    }
+    std::fs::write(someone.profile_file(), whole).unwrap();
+    assert!(someone.tacit(&["contacts"]).status.success());
+}
+
+#[test]
+fn malformed_invites() {
+    let someone = Someone::with_profile();
+    let written = someone.tacit(&["invite", "bob", "--no-wait", "--json"]);
+    let text = String::from_utf8(written.stdout).unwrap();
+    let invite: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let link = invite["link"].as_str().unwrap();
+    let mut typo = link.to_owned().into_bytes();
+    let at = typo.len() / 2;
+    typo[at] = if typo[at] == b'a' { b'b' } else { b'a' };
+    let typo = String::from_utf8(typo).unwrap();
+    let binary = someone.path("binary");
+    std::fs::write(&binary, [0xff; 300]).unwrap();
+    let other = Someone::with_profile();
+    let half = &link[..link.len() / 2];
+    for bad in [
+        "tacit:",
+        "tacit:hello",
+        half,
+        &typo,
+        &binary,
+        "/no/such/file",
+    ] {
+        let said = refused(
+            &other.tacit(&["accept", bad, "--name", "x"]),
+            "invite.malformed",
+        );
+        assert!(!said.contains(half), "an invite is a secret: {said}");
+    }
+}
+
+#[test]
+fn unknown_contacts_in_the_list() {
+    let someone = Someone::with_profile();
+    refused(
+        &someone.tacit(&["contacts", "rename", "bob", "rob"]),
+        "contact.unknown",
+    );
+    refused(
+        &someone.tacit(&["contacts", "remove", "bob"]),
+        "contact.unknown",
+    );
+}
+
+#[test]
+fn bad_sound_files() {
+    let someone = Someone::with_profile();
+    let cases: [(&str, &[u8]); 4] = [
+        ("empty.wav", b""),
+        ("text.wav", b"This is not sound."),
+        ("short.wav", b"RIFF\x24\0\0\0WAVEfmt "),
+        // 16-bit PCM, but with no channels.
+        (
+            "channels.wav",
+            b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\0\0\x80\xbb\0\0\0\0\0\0\0\0\x10\0data\0\0\0\0",
+        ),
+    ];
+    for (name, content) in cases {
+        std::fs::write(someone.path(name), content).unwrap();
+        refused_sound(&someone, name);
+    }
+    refused_sound(&someone, "no such file.wav");
+}
+
+#[track_caller]
+fn refused_sound(someone: &Someone, name: &str) {
+    let file = someone.path(name);
+    for args in [&["call", "bob"][..], &["listen"]] {
+        let args = [args, &["--audio-in", &file]].concat();
+        refused(&someone.tacit(&args), "audio.bad_file");
+    }
+}
+
+#[test]
+fn invalid_configurations_name_the_place() {
+    let someone = Someone::with_profile();
+    let file = someone.path("config.toml");
+    let cases = [
+        ("[calls]\nlegs = 3\nlegz = 3\n", "line 3"),
+        ("[calls\n", "line 1"),
+        ("[calls]\nlegs = 99\n", "calls.legs"),
+        (
+            "[servers]\ncredentials = \"x.onion\"\n",
+            "servers.credentials",
+        ),
+        ("\n\n[tor]\nmode = \"none\"\n", "line 4"),
+    ];
+    for (content, place) in cases {
+        std::fs::write(&file, content).unwrap();
+        for args in [&["config", "check"][..], &["listen"], &["call", "bob"]] {
+            let args = [args, &["--config", &file]].concat();
+            let said = refused(&someone.tacit(&args), "config.invalid");
+            assert!(said.contains(place), "{place}: {said}");
+        }
+    }
+    let missing = someone.path("missing.toml");
+    refused(
+        &someone.tacit(&["config", "check", "--config", &missing]),
+        "config.invalid",
+    );
+}
+
+#[test]
+fn wrong_usage_has_its_own_exit_code() {
+    let someone = Someone::new();
+    for args in [
+        &["dial"][..],
+        &["call"],
+        &["call", "bob", "--legs", "carrier-pigeon"],
+    ] {
+        assert_eq!(someone.tacit(args).status.code(), Some(2));
+    }
+    assert!(!Path::new(&someone.path("profile")).exists());
+}
