@@ -236,6 +236,9 @@ no-tcp-relay
 no-multicast-peers
 no-software-attribute
 no-cli
+denied-peer-ip=0.0.0.0-255.255.255.255
+denied-peer-ip=::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
+allowed-peer-ip={ip}
 allow-loopback-peers
 relay-threads=1
 userdb={folder}/turndb
