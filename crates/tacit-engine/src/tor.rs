@@ -12,6 +12,8 @@ use crate::network::{BoxStream, ByteStream, Host, Network};
 
 /// How often a failed connection is tried again on a fresh circuit, if it may help.
 const RETRIES: u32 = 2;
+/// Pause before it: a descriptor that is just being published needs a moment.
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Streams through Tor, each on a circuit of its own.
 #[derive(Clone, Debug)]
@@ -50,7 +52,10 @@ impl Network for TorNetwork {
                 match tor.connect(target.clone(), Isolation::new()).await {
                     Ok(stream) => return Ok(Box::new(stream) as BoxStream),
                     // A new isolation makes a new circuit and reads the descriptor afresh.
-                    Err(e) if e.is_retryable() && tried < RETRIES => tried += 1,
+                    Err(e) if e.is_retryable() && tried < RETRIES => {
+                        tried += 1;
+                        tokio::time::sleep(RETRY_AFTER).await;
+                    }
                     Err(e) => {
                         tracing::debug!(kind = ?e.kind(), "a stream could not be opened");
                         return Err(e.reason());

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tacit_engine::{Command, Event, Invite};
+use tacit_engine::{CallState, Command, Event, Invite};
 use tacit_signaling::limits::SIGNALING_FRAME_BYTES;
 use tacit_types::Reason;
 
@@ -66,12 +66,13 @@ async fn a_resume_of_a_call_that_the_other_side_ended_ends() {
     assert_eq!(alice.ended().await, Reason::PeerHungUp);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_empty_wallet_is_filled_again() {
-    let world = World::new();
+/// Alice, who knows Bob but has no token of his: whenever they met, the line broke before. Further
+/// streams of hers end after so many frames.
+async fn without_tokens(world: &World, frames: &[usize]) -> (Person, Person) {
     let setup = world.setup();
-    // HELLO and ANSWER arrive, the tokens never do.
+    // HELLO and ANSWER of each try arrive, the tokens never do, and the RESYNC does not even start.
     setup.tap.end_streams_after(&[2 * SIGNALING_FRAME_BYTES; 3]);
+    setup.tap.end_streams_after(&[0]);
     let mut alice = world.person_with("alice", setup);
     let mut bob = world.person("bob");
     let invite = bob.invite("Alice");
@@ -81,8 +82,47 @@ async fn an_empty_wallet_is_filled_again() {
     .await;
     assert_eq!(alice.join(&invite, "Bob").await, Err(Reason::ServerLost));
     assert_eq!(alice.contact("Bob").unwrap().tokens, 0);
-    connect(&mut alice, "Bob", &mut bob).await;
+    alice.all_reachable().await;
+    let bytes: Vec<_> = frames.iter().map(|f| f * SIGNALING_FRAME_BYTES).collect();
+    alice.tap.end_streams_after(&bytes);
+    (alice, bob)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_wallet_is_filled_again() {
+    let world = World::new();
+    let (mut alice, mut bob) = without_tokens(&world, &[]).await;
+    let (ours, _) = connect(&mut alice, "Bob", &mut bob).await;
     assert!(alice.contact("Bob").unwrap().tokens >= 8);
+    alice.command(Command::HangUp(ours)).unwrap();
+    bob.ended().await;
+    connect(&mut bob, "Alice", &mut alice).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resync_that_breaks_off_anywhere_does_no_harm() {
+    /// More frames than a ring needs.
+    const WHOLE: usize = 1000;
+    // HELLO; ANSWER; Bob's tokens; what follows is complete.
+    for frames in 0..=3 {
+        let world = World::new();
+        let (mut alice, mut bob) = without_tokens(&world, &[WHOLE, frames]).await;
+        alice.dial("Bob").unwrap();
+        if frames < 3 {
+            assert_eq!(alice.ended().await, Reason::PeerNoToken, "{frames} frames");
+        } else {
+            alice.state(CallState::Ringing).await;
+        }
+        if (1..3).contains(&frames) {
+            // One was tried; there is none for an hour.
+            alice.dial("Bob").unwrap();
+            assert_eq!(alice.ended().await, Reason::PeerNoToken, "{frames} frames");
+        }
+        let (alice_disk, bob_disk) = (alice.crash().await, bob.crash().await);
+        alice = world.restart("alice", alice_disk);
+        bob = world.restart("bob", bob_disk);
+        call_both_ways(&mut alice, &mut bob).await;
+    }
 }
 
 /// One side crashes at one of its writes; started again from what it had stored, the two call each
@@ -127,8 +167,8 @@ async fn crash_in_a_call(caller_crashes: bool) {
 }
 
 async fn call_both_ways(alice: &mut Person, bob: &mut Person) {
-    alice.reachable(1).await;
-    bob.reachable(1).await;
+    alice.all_reachable().await;
+    bob.all_reachable().await;
     let (ours, _) = connect(alice, "Bob", bob).await;
     alice.command(Command::HangUp(ours)).unwrap();
     bob.ended().await;

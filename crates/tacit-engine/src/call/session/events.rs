@@ -1,13 +1,16 @@
 //! What a session hears from the mailbox server, from the person and from its own core.
 
+use std::sync::Arc;
+
 use tacit_packet::ControlMessage;
 use tacit_signaling::payload::PipeMessage;
 use tacit_types::{Reason, Role};
 
-use super::{Call, CallCommand, LinkEvent, Outcome, Session};
-use crate::api::{CallState, Event, Timing};
+use super::{Call, CallCommand, Done, LinkEvent, Outcome, Session};
+use crate::api::{CallId, CallState, Event, Timing};
 use crate::clock::now;
 use crate::core::MediaEvent;
+use crate::shared::Shared;
 use crate::trace::Trace;
 use crate::voice::Voice;
 
@@ -29,14 +32,16 @@ impl Call {
 
     pub(super) fn on_pipe(&mut self, s: &mut Session, message: PipeMessage) -> Option<Outcome> {
         match message {
-            PipeMessage::Accept => self.on_accepted(s),
+            PipeMessage::Accept => self.on_accepted(),
             PipeMessage::Bye => Some(Outcome::Ended(Reason::PeerHungUp)),
             PipeMessage::Candidates(candidates) => {
                 self.add_peers(s, &candidates);
                 None
             }
             other => {
-                self.shared.on_contact_message(self.contact, other);
+                // Stored in its own time: a disk must not hold the packet clock up.
+                let (shared, contact) = (Arc::clone(&self.shared), self.contact);
+                tokio::task::spawn_blocking(move || shared.on_contact_message(contact, other));
                 None
             }
         }
@@ -54,7 +59,8 @@ impl Call {
                     .event(Event::Timing(self.id, Timing::Accepted(now().as_micros())));
                 s.core.send_control(ControlMessage::Accept);
                 s.pipe(PipeMessage::Accept);
-                self.connect(s)
+                self.connect();
+                None
             }
             Some(CallCommand::SetMuted(muted)) => {
                 self.muted = muted;
@@ -68,7 +74,10 @@ impl Call {
                 });
                 None
             }
-            Some(CallCommand::Verify(true)) => self.verify(s),
+            Some(CallCommand::Verify(true)) => {
+                self.verify(s);
+                None
+            }
             Some(CallCommand::Verify(false)) => Some(Outcome::Ended(Reason::NotVerified)),
             Some(CallCommand::Resume(next)) => Some(Outcome::Resumed(next)),
             Some(CallCommand::HangUp) | None => Some(Outcome::Ended(Reason::HungUp)),
@@ -76,15 +85,43 @@ impl Call {
         }
     }
 
-    pub(super) fn verify(&mut self, s: &mut Session) -> Option<Outcome> {
-        self.verified_here = true;
+    fn verify(&mut self, s: &mut Session) {
         s.core.send_control(ControlMessage::SasConfirmed);
-        match self.shared.set_verified(self.contact) {
-            Ok(()) => {
+        let (shared, contact) = (Arc::clone(&self.shared), self.contact);
+        self.desk(move || Done::Verified(shared.set_verified(contact)));
+    }
+
+    /// Does something that may block away from the packet clock; the outcome comes back as
+    /// [`Done`].
+    fn desk(&self, work: impl FnOnce() -> Done + Send + 'static) {
+        let report = self.done_sender.clone();
+        tokio::task::spawn_blocking(move || {
+            // A call that is over does not want to know.
+            let _ = report.try_send(work());
+        });
+    }
+
+    /// Something that was done away from the packet clock has come back.
+    pub(super) fn on_done(&mut self, s: &mut Session, done: Done) -> Option<Outcome> {
+        match done {
+            Done::Voice(Ok(mut voice)) => {
+                voice.set_muted(self.muted);
+                self.voice = Some(*voice);
+                self.connected = true;
+                s.last_packet = now();
+                self.shared
+                    .event(Event::State(self.id, CallState::Connected));
+                self.show_words();
+                None
+            }
+            Done::Verified(Ok(())) => {
+                self.verified = true;
                 self.shared.event(Event::Verified(self.id));
                 None
             }
-            Err(reason) => Some(Outcome::Ended(reason)),
+            Done::Voice(Err(reason)) | Done::Verified(Err(reason)) => {
+                Some(Outcome::Ended(reason))
+            }
         }
     }
 
@@ -92,7 +129,7 @@ impl Call {
     pub(super) fn drain(&mut self, s: &mut Session) -> Option<Outcome> {
         while let Some(event) = s.core.poll_event() {
             let outcome = match event {
-                MediaEvent::Accepted => self.on_accepted(s),
+                MediaEvent::Accepted => self.on_accepted(),
                 MediaEvent::PeerHungUp => Some(Outcome::Ended(Reason::PeerHungUp)),
                 MediaEvent::Words(words) => {
                     self.words = Some(words);
@@ -113,7 +150,7 @@ impl Call {
     /// The words are compared by voice, so they are shown once there is one.
     pub(super) fn show_words(&mut self) {
         if self.connected
-            && !self.shared.is_verified(self.contact)
+            && !self.verified
             && let Some(words) = self.words.take()
         {
             self.shared.event(Event::Words(self.id, words));
@@ -134,40 +171,28 @@ impl Call {
         }
     }
 
-    pub(super) fn on_accepted(&mut self, s: &mut Session) -> Option<Outcome> {
+    pub(super) fn on_accepted(&mut self) -> Option<Outcome> {
         if self.role == Role::Callee || self.accepted {
             return None;
         }
         self.accepted = true;
         self.shared
             .event(Event::Timing(self.id, Timing::Accepted(now().as_micros())));
-        self.connect(s)
-    }
-
-    /// Opens the sound and lets it flow.
-    pub(super) fn connect(&mut self, s: &mut Session) -> Option<Outcome> {
-        if s.handles.is_empty() {
-            self.shared
-                .event(Event::State(self.id, CallState::Securing));
-        }
-        match self.open_voice() {
-            Ok(voice) => self.voice = Some(voice),
-            Err(reason) => return Some(Outcome::Ended(reason)),
-        }
-        self.connected = true;
-        s.last_packet = now();
-        self.shared
-            .event(Event::State(self.id, CallState::Connected));
-        self.show_words();
+        self.connect();
         None
     }
 
-    pub(super) fn open_voice(&self) -> Result<Voice, Reason> {
-        let (source, sink) = self.shared.audio(self.id);
-        let io = tacit_audio::open(source, sink).map_err(|e| e.reason())?;
-        let trace = self.shared.trace(self.id).map(Trace::new);
-        let mut voice = Voice::new(io, trace)?;
-        voice.set_muted(self.muted);
-        Ok(voice)
+    /// Opens the sound, which may take seconds with a device; it flows once that is done.
+    fn connect(&self) {
+        self.shared
+            .event(Event::State(self.id, CallState::Securing));
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        self.desk(move || Done::Voice(open_voice(&shared, id).map(Box::new)));
     }
+}
+
+fn open_voice(shared: &Shared, id: CallId) -> Result<Voice, Reason> {
+    let (source, sink) = shared.audio(id);
+    let io = tacit_audio::open(source, sink).map_err(|e| e.reason())?;
+    Voice::new(io, shared.trace(id).map(Trace::new))
 }

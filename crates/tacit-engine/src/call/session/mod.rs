@@ -87,7 +87,7 @@ pub(crate) struct Call {
     pub(in crate::call) shared: Arc<Shared>,
     pub(in crate::call) commands: mpsc::Receiver<CallCommand>,
     accepted: bool,
-    verified_here: bool,
+    verified: bool,
     muted: bool,
     voice: Option<Voice>,
     meter: Meter,
@@ -95,6 +95,17 @@ pub(crate) struct Call {
     /// All legs were lost and nothing was heard since.
     interrupted: bool,
     words: Option<[String; 2]>,
+    /// What was done away from the packet clock.
+    done: mpsc::Receiver<Done>,
+    done_sender: mpsc::Sender<Done>,
+}
+
+/// Outcomes of work that may block, done elsewhere.
+pub(super) enum Done {
+    /// Sound is open.
+    Voice(Result<Box<Voice>, Reason>),
+    /// The confirmed words are stored.
+    Verified(Result<(), Reason>),
 }
 
 /// The parts that belong to one handshake.
@@ -129,6 +140,7 @@ impl Call {
         shared: Arc<Shared>,
         commands: mpsc::Receiver<CallCommand>,
     ) -> Self {
+        let (done_sender, done) = mpsc::channel(8);
         Self {
             id,
             contact,
@@ -136,7 +148,9 @@ impl Call {
             shared,
             commands,
             accepted: false,
-            verified_here: false,
+            verified: false,
+            done,
+            done_sender,
             muted: false,
             voice: None,
             meter: Meter::default(),
@@ -148,6 +162,7 @@ impl Call {
 
     /// Runs the call to its end. The `Ended` event is sent here; cover traffic goes on after it.
     pub(crate) async fn run(mut self, handshake: Handshake) {
+        self.verified = self.shared.is_verified(self.contact);
         let mut session = self.start(handshake);
         let mut resumed = false;
         let reason = loop {
@@ -168,11 +183,16 @@ impl Call {
                 },
             }
         };
-        if let Some(voice) = self.voice.take() {
-            voice.close();
-        }
-        self.shared.call_ended(self.id, reason);
-        super::ending::wind_down(session, reason).await;
+        let voice = self.voice.take();
+        let tell = async {
+            // Files are completed elsewhere: the cover traffic keeps its clock meanwhile.
+            let closed = tokio::task::spawn_blocking(move || voice.map(Voice::close)).await;
+            if closed.is_err() {
+                tracing::warn!("the call's sound could not be closed");
+            }
+            self.shared.call_ended(self.id, reason);
+        };
+        tokio::join!(tell, super::ending::wind_down(session, reason));
     }
 
     fn start(&self, handshake: Handshake) -> Session {
@@ -239,6 +259,7 @@ impl Call {
                     self.on_turn(s, opened)
                 }
                 event = s.link.events.recv(), if s.link_alive => self.on_link(s, event),
+                Some(done) = self.done.recv() => self.on_done(s, done),
                 command = self.commands.recv() => self.on_command(s, command),
             };
             if let Some(outcome) = outcome.or_else(|| self.drain(s)) {
