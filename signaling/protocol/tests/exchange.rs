@@ -335,20 +335,8 @@ fn an_unanswered_call_ends_after_45_seconds_on_both_sides_then_closes_at_random(
         let callee = world.add_callee(pair.attaches());
         let caller = world.add_caller();
         let (token, psk) = pair.holder.next_token().unwrap();
-        world.ring(
-            caller,
-            &pair,
-            token,
-            &psk,
-            &Opening::Call(offer(BatchNumber(0))),
-        );
-        let ring = world.the_ring(callee);
-        let ring = pair.authenticate(ring).unwrap();
-        let now = world.now;
-        world
-            .callee(callee)
-            .answer(ring, &Response::Call(reply()), now)
-            .unwrap();
+        world.ring_call(caller, &pair, (token, &psk), BatchNumber(0));
+        world.answer_call(callee, &pair);
         world.settle();
         world.caller_events(caller);
         world.advance(Duration::from_millis(44_999));
@@ -385,13 +373,7 @@ fn a_ring_that_no_device_answers_ends_too() {
     world.add_callee(pair.attaches());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(0))),
-    );
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(0));
     world.caller_events(caller);
     world.advance(secs(45));
     assert!(matches!(
@@ -406,13 +388,7 @@ fn a_refused_ring_can_be_tried_again_on_the_same_stream() {
     let mut world = World::new(ServerConfig::operated());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(0))),
-    );
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(0));
     world.advance(secs(1));
     let events = world.caller_events(caller);
     assert!(
@@ -582,13 +558,7 @@ fn a_response_of_another_kind_is_not_sent() {
     let owner = world.add_owner(&pair.attaches());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(1))),
-    );
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(1));
     let ring = world.the_ring(owner);
     let ring = pair.authenticate(ring).unwrap();
     let now = world.now;

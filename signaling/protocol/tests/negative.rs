@@ -3,14 +3,14 @@
 
 mod common;
 
-use common::{Pair, World, attaches, offer, psk_of, reply, ring_frame, rng, secs};
+use common::{Pair, World, attaches, offer, psk_of, ring_frame, rng, secs};
 use core::time::Duration;
 use tacit_crypto::{BatchNumber, Generation, Mailbox, Token};
 use tacit_signaling::frame::{Answer, Frame, FrameBytes, Opaque, Ring};
 use tacit_signaling::limits::{MESSAGE_1_BYTES, NAK_DELAY};
 use tacit_signaling::{
     Callee, CalleeEvent, CallerEvent, CloseReason, DropReason, Opening, PipeMessage, Rate,
-    Response, ServerConfig,
+    ServerConfig,
 };
 use tacit_types::MailboxId;
 
@@ -208,22 +208,12 @@ fn every_flipped_bit_of_an_answer_and_a_pipe_is_dropped() {
     let callee = world.add_callee(pair.attaches());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(pair.holder.last_batch())),
-    );
+    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
     world.caller_events(caller);
     let ring = world.the_ring(callee);
     let handle = ring.handle();
-    let ring = pair.authenticate(ring).unwrap();
+    world.answer_ring(callee, &pair, ring);
     let now = world.now;
-    world
-        .callee(callee)
-        .answer(ring, &Response::Call(reply()), now)
-        .unwrap();
     let answer = world.callee(callee).poll_transmit().unwrap();
     for byte in 0..480 {
         let flipped = with(&answer, |f| f[byte] ^= 1 << (byte % 8));
@@ -300,13 +290,7 @@ fn a_replay_after_a_restart_is_refused_by_the_bitmap_and_by_the_callee() {
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
     let stale = pair.attaches();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(pair.holder.last_batch())),
-    );
+    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
     let ring = world.the_ring(callee);
     let replay = ring.clone();
     pair.authenticate(ring).unwrap();
@@ -341,13 +325,7 @@ fn a_reflected_message_1_is_no_answer_and_no_ring() {
     let callee = world.add_callee(pair.attaches());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(pair.holder.last_batch())),
-    );
+    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
     world.caller_events(caller);
     let ring = world.the_ring(callee);
     let mut message_2 = [0; 475];
@@ -392,13 +370,7 @@ fn message_1_is_bound_to_where_it_was_sent() {
     let callee = world.add_callee(pair.attaches());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(pair.holder.last_batch())),
-    );
+    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
     let ring = world.the_ring(callee);
     let public = pair.caller.public();
     let good = tacit_signaling::Authority {
@@ -524,13 +496,7 @@ fn every_flipped_byte_of_a_ring_in_fails_at_the_callee() {
     world.inject(callee, &Frame::Attach(pair.attaches().remove(0)).encode());
     let caller = world.add_caller();
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(1))),
-    );
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(1));
     let ring_in = world.raw(callee).last().unwrap().1;
     let now = world.now;
     for byte in (5..480).chain([0, 1]) {
@@ -572,13 +538,7 @@ fn keys_of_low_order_are_dropped() {
             DropReason::NotAuthentic
         );
     }
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(1))),
-    );
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(1));
     let handle = world.the_ring(callee).handle();
     world.caller_events(caller);
     let answer = Answer {

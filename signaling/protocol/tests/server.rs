@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FAST, Pair, World, attaches, offer, reply, rng, secs};
+use common::{FAST, Pair, World, attaches, rng, secs};
 use core::time::Duration;
 use tacit_crypto::{BatchNumber, Generation, Mailbox};
 use tacit_signaling::frame::{
@@ -143,20 +143,8 @@ fn only_eight_streams_may_be_unauthenticated_and_silent_ones_go_first() {
     // One that has authenticated does not count.
     let (token, psk) = pair.holder.next_token().unwrap();
     let caller = world.add_caller();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(1))),
-    );
-    let ring = world.the_ring(owner);
-    let ring = pair.authenticate(ring).unwrap();
-    let now = world.now;
-    world
-        .callee(owner)
-        .answer(ring, &Response::Call(reply()), now)
-        .unwrap();
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(1));
+    world.answer_call(owner, &pair);
     world.settle();
     let streams: Vec<_> = (0..8).map(|_| world.add_raw()).collect();
     assert!(world.closed.is_empty());
@@ -273,20 +261,8 @@ fn a_handle_expires_and_a_callee_that_leaves_takes_its_callers_along() {
     let mut holder = pair.holder.clone();
     let expiring = world.add_caller();
     let (token, psk) = holder.next_token().unwrap();
-    world.ring(
-        expiring,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(1))),
-    );
-    let ring = world.the_ring(callee);
-    let ring = pair.authenticate(ring).unwrap();
-    let now = world.now;
-    world
-        .callee(callee)
-        .answer(ring, &Response::Call(reply()), now)
-        .unwrap();
+    world.ring_call(expiring, &pair, (token, &psk), BatchNumber(1));
+    world.answer_call(callee, &pair);
     world.settle();
     world.caller(expiring).ring_over();
     world.advance(secs(181));
@@ -303,21 +279,10 @@ fn too_many_pipe_frames_close_the_pipe() {
     let mut world = World::new(ServerConfig::operated());
     let (callee, caller) = (world.add_callee(pair.attaches()), world.add_caller());
     let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring(
-        caller,
-        &pair,
-        token,
-        &psk,
-        &Opening::Call(offer(BatchNumber(1))),
-    );
+    world.ring_call(caller, &pair, (token, &psk), BatchNumber(1));
     let ring = world.the_ring(callee);
     let handle = ring.handle();
-    let ring = pair.authenticate(ring).unwrap();
-    let now = world.now;
-    world
-        .callee(callee)
-        .answer(ring, &Response::Call(reply()), now)
-        .unwrap();
+    world.answer_ring(callee, &pair, ring);
     world.settle();
     for _ in 0..32 {
         world.callee(callee).send(handle, &PipeMessage::Cover);

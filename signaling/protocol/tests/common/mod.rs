@@ -379,4 +379,30 @@ impl World {
         self.caller(id).ring(&to, now).expect("ready");
         self.settle();
     }
+
+    /// Rings for a call.
+    pub fn ring_call(
+        &mut self,
+        id: ConnectionId,
+        pair: &Pair,
+        (token, psk): (Token, &tacit_crypto::Psk),
+        last_batch: tacit_crypto::BatchNumber,
+    ) {
+        self.ring(id, pair, token, psk, &Opening::Call(offer(last_batch)));
+    }
+
+    /// Answers the one ring that has come in; nothing is carried yet.
+    pub fn answer_call(&mut self, id: ConnectionId, pair: &Pair) {
+        let ring = self.the_ring(id);
+        self.answer_ring(id, pair, ring);
+    }
+
+    /// Answers a ring; nothing is carried yet.
+    pub fn answer_ring(&mut self, id: ConnectionId, pair: &Pair, ring: IncomingRing) {
+        let ring = pair.authenticate(ring).expect("the pair's own");
+        let now = self.now;
+        self.callee(id)
+            .answer(ring, &Response::Call(reply()), now)
+            .expect("it was not answered before");
+    }
 }
