@@ -62,8 +62,9 @@ pub(crate) fn act(engine: &Engine, call: CallId, key: Key, muted: &mut bool) -> 
         Key::Decline => Command::Decline(call),
         Key::HangUp => Command::HangUp(call),
         Key::ToggleMute => {
+            engine.send(Command::SetMuted(call, !*muted))?;
             *muted = !*muted;
-            Command::SetMuted(call, *muted)
+            return Ok(());
         }
         Key::Verify(matches) => Command::Verify(call, matches),
         Key::Unknown => return Ok(()),

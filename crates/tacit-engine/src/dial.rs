@@ -125,8 +125,10 @@ impl Dial {
                         .event(Event::Timing(self.call, Timing::OnionRoundTrip(rtt)));
                 }
                 Some(CallerEvent::Ready(_)) => return Ok(ringer),
+                Some(CallerEvent::ServerLost | CallerEvent::Close) | None => {
+                    return Err(Reason::PeerUnreachable);
+                }
                 Some(_) => {}
-                None => return Err(Reason::PeerUnreachable),
             }
         }
     }
@@ -285,5 +287,8 @@ fn link_over(mut ringer: Ringer) -> Link {
             }
         }
     });
-    Link { send, events }
+    Link {
+        send: Some(send),
+        events,
+    }
 }

@@ -24,8 +24,22 @@ const EVENTS: usize = 4096;
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    _last: Arc<Last>,
     stop: watch::Sender<bool>,
     hosting: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// Dropped with the last handle: nobody can hang up any more, so the calls end.
+struct Last {
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.shared.hang_up_all();
+        self.stop.send_replace(true);
+    }
 }
 
 impl core::fmt::Debug for Engine {
@@ -96,6 +110,10 @@ impl Engine {
         let hosting = Arc::new(tokio::sync::Mutex::new(Some(hosting)));
         Ok((
             Self {
+                _last: Arc::new(Last {
+                    shared: Arc::clone(&shared),
+                    stop: stop.clone(),
+                }),
                 shared,
                 stop,
                 hosting,
@@ -192,13 +210,14 @@ impl Engine {
         tokio::spawn(async move {
             let ring = dial.ring();
             tokio::pin!(ring);
+            let mut muted = false;
             loop {
                 tokio::select! {
                     answered = &mut ring => {
                         match answered {
                             Ok(handshake) => {
                                 shared.ring_settled(call, now());
-                                shared.spawn_call(call, contact, Role::Caller, commands, handshake);
+                                shared.spawn_call(call, contact, Role::Caller, commands, handshake, muted);
                             }
                             Err(reason) => {
                                 shared.call_ended(call, reason);
@@ -209,12 +228,13 @@ impl Engine {
                     }
                     command = commands.recv() => match command {
                         Some(CallCommand::Resume(crossing)) => {
-                            return cross(&shared, call, contact, commands, *crossing);
+                            return cross(&shared, call, contact, commands, *crossing, muted);
                         }
                         Some(CallCommand::HangUp) | None => {
                             shared.call_ended(call, Reason::HungUp);
                             return;
                         }
+                        Some(CallCommand::SetMuted(wanted)) => muted = wanted,
                         Some(_) => {}
                     }
                 }
@@ -262,9 +282,10 @@ fn cross(
     contact: crate::ledger::ContactId,
     commands: tokio::sync::mpsc::Receiver<CallCommand>,
     handshake: Handshake,
+    muted: bool,
 ) {
     shared.ring_settled(call, now());
-    shared.spawn_call(call, contact, Role::Callee, commands, handshake);
+    shared.spawn_call(call, contact, Role::Callee, commands, handshake, muted);
     // The call is there: it was entered when we dialled.
     let _ = shared.command(call, CallCommand::Accept);
 }

@@ -18,7 +18,7 @@ use tacit_types::{LegKind, Reason, Role, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{CallId, Event, Timing};
-use crate::call::{CallCommand, Handshake, LegPlan, Link, LinkEvent, fresh_seed};
+use crate::call::{CallCommand, Handshake, LegPlan, Link, LinkEvent, fresh_seed, random_up_to};
 use crate::clock::{now, unix_now};
 use crate::dial::LINK_QUEUE;
 use crate::frames::FrameIo;
@@ -47,17 +47,17 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
     let mut running: BTreeMap<Key, Running> = BTreeMap::new();
     let mut told = (0, 0);
     crate::resync::renew_all(&shared);
-    let (reached_sender, mut reached) = mpsc::channel::<Key>(16);
+    let (reached_sender, mut reached) = mpsc::channel::<(Key, bool)>(16);
     loop {
-        let wanted = shared
-            .with_ledger(|l| l.reachable(unix_now()))
-            .unwrap_or_default();
+        // A disk that cannot be written must not withdraw what is reachable.
+        let wanted = shared.with_ledger(|l| l.reachable(unix_now()));
         let keys: BTreeMap<Key, Reachable> = wanted
-            .into_iter()
-            .map(|r| ((r.own.server, r.own.mailbox.id()), r))
+            .iter()
+            .flatten()
+            .map(|r| ((r.own.server, r.own.mailbox.id()), r.clone()))
             .collect();
         running.retain(|key, r| {
-            let keep = keys.contains_key(key);
+            let keep = wanted.is_err() || keys.contains_key(key);
             if !keep {
                 r.task.abort();
             }
@@ -84,10 +84,10 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
         tokio::select! {
             change = changed.changed() => if change.is_err() { break },
             () = next_expiry(&shared) => {}
-            Some(key) = reached.recv() => {
+            Some((key, up)) = reached.recv() => {
                 if let Some(r) = running.get_mut(&key) {
-                    r.up = true;
-                    if r.invite {
+                    r.up = up;
+                    if r.invite && up {
                         shared.event(Event::InviteReachable);
                     }
                 }
@@ -183,7 +183,11 @@ impl Address {
     }
 
     /// Hosts the address again and again until the task is ended.
-    async fn attend(mut self, reached: mpsc::Sender<Key>, key: Key) {
+    async fn attend(mut self, reached: mpsc::Sender<(Key, bool)>, key: Key) {
+        if self.own.identity.is_none() {
+            // Mailboxes that attach in one instant would be seen to be one person's.
+            tokio::time::sleep(random_up_to(RETRY)).await;
+        }
         loop {
             let end = if self.own.identity.is_some() {
                 self.attend_embedded(&reached, key).await
@@ -194,11 +198,22 @@ impl Address {
                 code = end.code(),
                 "an address is not reachable; it is tried again"
             );
-            tokio::time::sleep(RETRY).await;
+            let _ = reached.send((key, false)).await;
+            self.forget_rings();
+            tokio::time::sleep(RETRY + random_up_to(RETRY)).await;
         }
     }
 
-    async fn attend_embedded(&mut self, reached: &mpsc::Sender<Key>, key: Key) -> Reason {
+    /// The server is gone, and its handles with it: the next one counts them from the start.
+    fn forget_rings(&mut self) {
+        for link in std::mem::take(&mut self.links).into_values() {
+            // A call that does not listen is over.
+            let _ = link.events.map(|events| events.try_send(LinkEvent::Lost));
+        }
+        self.outbox = mpsc::channel(LINK_QUEUE);
+    }
+
+    async fn attend_embedded(&mut self, reached: &mpsc::Sender<(Key, bool)>, key: Key) -> Reason {
         let Some(identity) = self.own.identity.clone() else {
             return Reason::Internal;
         };
@@ -244,7 +259,7 @@ impl Address {
         self.serve(attended, Some((host, streams))).await
     }
 
-    async fn attend_operated(&mut self, reached: &mpsc::Sender<Key>, key: Key) -> Reason {
+    async fn attend_operated(&mut self, reached: &mpsc::Sender<(Key, bool)>, key: Key) -> Reason {
         let target = Target::Onion {
             key: self.own.server,
             port: ONION_PORT_SIGNALING,
@@ -268,7 +283,7 @@ impl Address {
                 Some(_) => {}
             }
         }
-        let _ = reached.send(key).await;
+        let _ = reached.send((key, true)).await;
         self.serve(attended, None).await
     }
 
@@ -316,6 +331,7 @@ impl Address {
         mut hosted: Option<(Box<dyn Host>, mpsc::Sender<BoxedStream>)>,
     ) -> Reason {
         let mut changed = self.shared.watch_addresses();
+        self.attach_opened(&mut attended.machine);
         loop {
             tokio::select! {
                 // The engine's end closes this channel, and then this task is ended, too.
@@ -609,7 +625,13 @@ impl Address {
         }
         if resume {
             // We know of no such call: it is over, and the caller learns so at once.
-            let _ = handshake.link.send.try_send(PipeMessage::Bye);
+            let sent = handshake
+                .link
+                .send
+                .map(|send| send.try_send(PipeMessage::Bye));
+            if !matches!(sent, Some(Ok(()))) {
+                tracing::debug!("an unknown call could not be refused");
+            }
             return;
         }
         let busy = self.shared.is_busy();
@@ -628,7 +650,7 @@ impl Address {
         self.shared
             .event(Event::Timing(call, Timing::RingSeen(seen.as_micros())));
         self.shared
-            .spawn_call(call, self.id, Role::Callee, commands, handshake);
+            .spawn_call(call, self.id, Role::Callee, commands, handshake, false);
     }
 
     fn open_link(&mut self, handle: Handle, purpose: Purpose) -> Link {
@@ -659,7 +681,10 @@ impl Address {
         let mut link = Ringing::new(purpose);
         link.events = Some(events_sender);
         self.links.insert(handle, link);
-        Link { send, events }
+        Link {
+            send: Some(send),
+            events,
+        }
     }
 
     // ---- joins --------------------------------------------------------------------------------
@@ -772,13 +797,13 @@ async fn accept(
     }
 }
 
-fn tell_when_reachable(host: &dyn Host, reached: mpsc::Sender<Key>, key: Key) {
+fn tell_when_reachable(host: &dyn Host, reached: mpsc::Sender<(Key, bool)>, key: Key) {
     let reachable = host.reachable();
     tokio::spawn(async move {
         tokio::select! {
             up = reachable => if up {
                 // If the engine has ended nobody wants to know.
-                let _ = reached.send(key).await;
+                let _ = reached.send((key, true)).await;
             },
             () = reached.closed() => {}
         }

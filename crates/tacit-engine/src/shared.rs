@@ -79,6 +79,8 @@ pub(crate) enum OurRing {
 
 #[derive(Default)]
 struct Calls {
+    /// The engine is ending.
+    closing: bool,
     last: u64,
     live: BTreeMap<CallId, Entry>,
 }
@@ -104,6 +106,23 @@ pub(crate) struct KeepRunning(watch::Sender<usize>);
 impl Drop for KeepRunning {
     fn drop(&mut self) {
         self.0.send_modify(|n| *n -= 1);
+    }
+}
+
+/// Tells a call's end even if its task did not.
+struct EndsAnyway(Arc<Shared>, CallId);
+
+impl Drop for EndsAnyway {
+    fn drop(&mut self) {
+        // A poisoned lock means that more than a call is broken.
+        let live = self
+            .0
+            .calls
+            .lock()
+            .is_ok_and(|calls| calls.live.contains_key(&self.1));
+        if live {
+            self.0.call_ended(self.1, Reason::Internal);
+        }
     }
 }
 
@@ -266,7 +285,7 @@ impl Shared {
     ) -> Option<(CallId, mpsc::Receiver<CallCommand>)> {
         let mut calls = lock(&self.calls);
         let busy = calls.live.values().any(Entry::is_busy);
-        if busy && role == Role::Caller {
+        if calls.closing || (busy && role == Role::Caller) {
             return None;
         }
         calls.last += 1;
@@ -425,13 +444,13 @@ impl Shared {
         role: Role,
         commands: mpsc::Receiver<CallCommand>,
         handshake: Handshake,
+        muted: bool,
     ) {
-        let shared = Arc::clone(self);
-        let call = Call::new(id, contact, role, Arc::clone(self), commands);
-        let busy = shared.keep_running();
+        let call = Call::new(id, contact, role, Arc::clone(self), commands, muted);
+        let (busy, ended) = (self.keep_running(), EndsAnyway(Arc::clone(self), id));
         tokio::spawn(async move {
             call.run(handshake).await;
-            drop(busy);
+            drop((ended, busy));
         });
     }
 
@@ -464,12 +483,19 @@ impl Shared {
         .await
     }
 
-    /// Ends all calls; resolves when their cover traffic is over.
-    pub(crate) async fn end_calls(&self) {
-        for entry in lock(&self.calls).live.values() {
+    /// Hangs up whatever is going on. From here on no call is entered.
+    pub(crate) fn hang_up_all(&self) {
+        let mut calls = lock(&self.calls);
+        calls.closing = true;
+        for entry in calls.live.values() {
             // A call that is just ending needs no command.
             let _ = entry.commands.try_send(CallCommand::HangUp);
         }
+    }
+
+    /// Ends all calls; resolves when their cover traffic is over.
+    pub(crate) async fn end_calls(&self) {
+        self.hang_up_all();
         let mut left = self.winding_down.subscribe();
         // The sender lives as long as this value.
         let _ = left.wait_for(|n| *n == 0).await;

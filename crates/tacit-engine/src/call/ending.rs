@@ -23,7 +23,10 @@ pub(super) async fn wind_down(mut s: Session, reason: Reason) {
     // Both sides know when a ring has rung out; a callee that said so would tell that it is there.
     if !matches!(reason, Reason::PeerHungUp | Reason::PeerNoAnswer) {
         s.core.send_control(ControlMessage::HangUp);
-        s.pipe(PipeMessage::Bye);
+        // The legs carry it, unseen by any server, unless there is none.
+        if s.handles.is_empty() {
+            s.pipe(PipeMessage::Bye);
+        }
     }
     s.core.stop_frames();
     let start = now();

@@ -190,37 +190,46 @@ pub(crate) async fn open_turn_legs(
 ) -> Result<OpenedTurn, Reason> {
     let (sender, mut outputs) = outputs();
     let peers: Vec<Peer> = peers.map(peers_of).unwrap_or_default();
-    let opening = access.into_iter().enumerate().map(|(index, access)| {
-        let leg = LegIndex(u8::try_from(index).expect("at most 16 legs"));
-        let wiring = Wiring {
-            leg,
-            clock: clock(),
-            outputs: sender.clone(),
-        };
-        let config = TurnConfig {
-            credentials: access.credentials,
-            peers: peers.clone(),
-            candidates: policy,
-            seed: seed(),
-        };
+    // Streams first: a circuit that fails costs one leg, and the others are numbered without a gap,
+    // because the peer is told them in order.
+    let connecting = access.into_iter().map(|access| {
         let connect = network.connect(Target::Exit {
             addr: access.server,
         });
         async move {
-            let stream = connect.await.ok()?;
-            let hops = report_circuits
-                .then(|| stream.dangerous_circuit_hops())
-                .flatten();
-            let handle = open_turn_leg(stream, access.security, config, wiring).await;
-            let handle = handle
-                .inspect_err(|error| tracing::debug!(%error, "TLS failed"))
-                .ok()?;
-            Some((leg, handle, hops))
+            let stream = tokio::time::timeout(TURN_SETUP, connect).await.ok()?.ok()?;
+            Some((access, stream))
         }
     });
-    let opened = tokio::time::timeout(TURN_SETUP, futures::future::join_all(opening))
-        .await
-        .map_err(|_| Reason::TurnUnreachable)?;
+    let streams = futures::future::join_all(connecting).await;
+    let opening = (0_u8..)
+        .zip(streams.into_iter().flatten())
+        .map(|(index, (access, stream))| {
+            let leg = LegIndex(index);
+            let wiring = Wiring {
+                leg,
+                clock: clock(),
+                outputs: sender.clone(),
+            };
+            let config = TurnConfig {
+                credentials: access.credentials,
+                peers: peers.clone(),
+                candidates: policy,
+                seed: seed(),
+            };
+            async move {
+                let hops = report_circuits
+                    .then(|| stream.dangerous_circuit_hops())
+                    .flatten();
+                let open = open_turn_leg(stream, access.security, config, wiring);
+                let handle = tokio::time::timeout(TURN_SETUP, open).await.ok()?;
+                let handle = handle
+                    .inspect_err(|error| tracing::debug!(%error, "TLS failed"))
+                    .ok()?;
+                Some((leg, handle, hops))
+            }
+        });
+    let opened = futures::future::join_all(opening).await;
     let mut handles = BTreeMap::new();
     let mut hops = BTreeMap::new();
     for (leg, handle, path) in opened.into_iter().flatten() {
@@ -228,10 +237,13 @@ pub(crate) async fn open_turn_legs(
         hops.extend(path.map(|p| (leg, p)));
     }
     let mut early = Vec::new();
-    let allocated = allocations(&mut handles, &mut outputs, &mut early);
-    let allocated = tokio::time::timeout(TURN_SETUP, allocated)
-        .await
-        .map_err(|_| Reason::TurnUnreachable)?;
+    let mut allocated = BTreeMap::new();
+    let waiting = allocations(&mut handles, &mut outputs, &mut early, &mut allocated);
+    // Whoever is late is left out below.
+    let late = tokio::time::timeout(TURN_SETUP, waiting).await.is_err();
+    if late {
+        tracing::debug!("some TURN allocations are late");
+    }
     let (address, ports) = one_address(&allocated, &mut handles).ok_or(Reason::TurnUnreachable)?;
     let candidates = Candidates::new(address, ports).map_err(|_| Reason::TurnUnreachable)?;
     Ok(OpenedTurn {
@@ -249,8 +261,8 @@ async fn allocations(
     handles: &mut BTreeMap<LegIndex, LegHandle>,
     outputs: &mut mpsc::Receiver<LegOutput>,
     early: &mut Vec<LegOutput>,
-) -> BTreeMap<LegIndex, SocketAddr> {
-    let mut allocated = BTreeMap::new();
+    allocated: &mut BTreeMap<LegIndex, SocketAddr>,
+) {
     while allocated.len() < handles.len() {
         let Some(output) = outputs.recv().await else {
             break;
@@ -268,7 +280,6 @@ async fn allocations(
             _ => early.push(output),
         }
     }
-    allocated
 }
 
 /// The peer is told one address and the ports in the order of the legs, so the indices must be

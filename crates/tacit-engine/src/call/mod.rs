@@ -5,6 +5,6 @@ mod legs;
 mod session;
 
 pub(crate) use legs::{
-    LegPlan, OpenedTurn, TurnAccess, TurnPlan, open_turn_legs, seed as fresh_seed,
+    LegPlan, OpenedTurn, TurnAccess, TurnPlan, open_turn_legs, random_up_to, seed as fresh_seed,
 };
 pub(crate) use session::{Call, CallCommand, Handshake, Link, LinkEvent};

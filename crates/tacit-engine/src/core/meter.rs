@@ -30,8 +30,9 @@ impl Meter {
     ) -> Quality {
         let stats = core.playout().stats(now);
         let lost = stats.concealed + stats.held + stats.skipped;
-        let played = stats.played - self.played;
-        let concealed = lost - self.concealed;
+        // A resumed call starts a new playout, whose counters start again.
+        let played = stats.played.saturating_sub(self.played);
+        let concealed = lost.saturating_sub(self.concealed);
         (self.played, self.concealed) = (stats.played, lost);
         #[expect(clippy::cast_precision_loss, reason = "at most 50 a second")]
         let share = if played + concealed == 0 {

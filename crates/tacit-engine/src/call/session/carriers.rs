@@ -245,9 +245,15 @@ impl Session {
 
     /// Sends a PIPE message if there is still a server to carry it.
     pub(in crate::call) fn pipe(&self, message: PipeMessage) {
-        if self.link.send.try_send(message).is_err() {
+        let sent = self.link.send.as_ref().map(|send| send.try_send(message));
+        if !matches!(sent, Some(Ok(()))) {
             tracing::debug!("a message found no mailbox server; the control lane carries it");
         }
+    }
+
+    /// Lets the signaling stream go; it closes by itself after a random delay.
+    pub(super) fn close_link(&mut self) {
+        self.link.send = None;
     }
 
     /// Time of the next slot.

@@ -54,11 +54,8 @@ impl Call {
     ) -> Option<Outcome> {
         match command {
             Some(CallCommand::Accept) if self.role == Role::Callee && !self.accepted => {
+                // Told to the caller once the sound is open: without a microphone nobody is there.
                 self.accepted = true;
-                self.shared
-                    .event(Event::Timing(self.id, Timing::Accepted(now().as_micros())));
-                s.core.send_control(ControlMessage::Accept);
-                s.pipe(PipeMessage::Accept);
                 self.connect();
                 None
             }
@@ -85,7 +82,35 @@ impl Call {
         }
     }
 
+    fn tell_accepted(&self, s: &mut Session) {
+        self.shared
+            .event(Event::Timing(self.id, Timing::Accepted(now().as_micros())));
+        s.core.send_control(ControlMessage::Accept);
+        // A mailbox server should not read off when a call is taken: it is told only if it must be.
+        if !s.had_packet {
+            s.pipe(PipeMessage::Accept);
+        }
+    }
+
+    /// Sound is open and packets arrive: the call is there, and its signaling has done its work.
+    pub(super) fn connect_if_ready(&mut self, s: &mut Session) {
+        if !self.ready || !s.had_packet {
+            return;
+        }
+        // The stream closes a random while later, so that it does not mark the moment.
+        s.close_link();
+        if !std::mem::replace(&mut self.connected, true) {
+            self.shared
+                .event(Event::State(self.id, CallState::Connected));
+            self.show_words();
+        }
+    }
+
+    /// Only words that were on the screen can be confirmed.
     fn verify(&mut self, s: &mut Session) {
+        if !self.words_shown {
+            return;
+        }
         s.core.send_control(ControlMessage::SasConfirmed);
         let (shared, contact) = (Arc::clone(&self.shared), self.contact);
         self.desk(move || Done::Verified(shared.set_verified(contact)));
@@ -107,11 +132,12 @@ impl Call {
             Done::Voice(Ok(mut voice)) => {
                 voice.set_muted(self.muted);
                 self.voice = Some(*voice);
-                self.connected = true;
+                self.ready = true;
                 s.last_packet = now();
-                self.shared
-                    .event(Event::State(self.id, CallState::Connected));
-                self.show_words();
+                if self.role == Role::Callee {
+                    self.tell_accepted(s);
+                }
+                self.connect_if_ready(s);
                 None
             }
             Done::Verified(Ok(())) => {
@@ -119,9 +145,7 @@ impl Call {
                 self.shared.event(Event::Verified(self.id));
                 None
             }
-            Done::Voice(Err(reason)) | Done::Verified(Err(reason)) => {
-                Some(Outcome::Ended(reason))
-            }
+            Done::Voice(Err(reason)) | Done::Verified(Err(reason)) => Some(Outcome::Ended(reason)),
         }
     }
 
@@ -153,6 +177,7 @@ impl Call {
             && !self.verified
             && let Some(words) = self.words.take()
         {
+            self.words_shown = true;
             self.shared.event(Event::Words(self.id, words));
         }
     }

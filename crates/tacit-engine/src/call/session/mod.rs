@@ -15,7 +15,7 @@ use tacit_legs::shell::{LegHandle, LegOutput};
 use tacit_playout::Playout;
 use tacit_signaling::payload::PipeMessage;
 use tacit_tor::Target;
-use tacit_types::limits::MAX_LEGS;
+use tacit_types::limits::{MAX_LEGS, RING_TIMEOUT};
 use tacit_types::{LegIndex, LegKind, Reason, Role, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -34,6 +34,10 @@ const TICK: Duration = Duration::from_millis(10);
 const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 /// A lost leg is replaced this often at most (the peer takes two joins a minute after the first).
 const REPLACE_INTERVAL: Duration = Duration::from_secs(35);
+/// The first packet of an accepted call may take this long.
+const SETUP_LIMIT: Duration = Duration::from_secs(90);
+/// The mailbox machines end a ring first; this is for when their server is gone.
+const RING_GRACE: Duration = Duration::from_secs(3);
 /// The meter reports this often.
 const METER_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -59,7 +63,8 @@ pub(crate) enum LinkEvent {
 /// The signaling connection of a call, whichever side it is of.
 #[derive(Debug)]
 pub(crate) struct Link {
-    pub send: mpsc::Sender<PipeMessage>,
+    /// Gone once the signaling has done its work.
+    pub send: Option<mpsc::Sender<PipeMessage>>,
     pub events: mpsc::Receiver<LinkEvent>,
 }
 
@@ -91,7 +96,13 @@ pub(crate) struct Call {
     muted: bool,
     voice: Option<Voice>,
     meter: Meter,
+    /// Accepted, and sound is open.
+    ready: bool,
     connected: bool,
+    /// When the ring ends unless somebody accepts.
+    ring_until: Timestamp,
+    /// The two words are on this side's screen.
+    words_shown: bool,
     /// All legs were lost and nothing was heard since.
     interrupted: bool,
     words: Option<[String; 2]>,
@@ -139,6 +150,7 @@ impl Call {
         role: Role,
         shared: Arc<Shared>,
         commands: mpsc::Receiver<CallCommand>,
+        muted: bool,
     ) -> Self {
         let (done_sender, done) = mpsc::channel(8);
         Self {
@@ -151,10 +163,13 @@ impl Call {
             verified: false,
             done,
             done_sender,
-            muted: false,
+            muted,
             voice: None,
             meter: Meter::default(),
+            ready: false,
             connected: false,
+            ring_until: now() + RING_TIMEOUT + RING_GRACE,
+            words_shown: false,
             interrupted: false,
             words: None,
         }
@@ -169,6 +184,7 @@ impl Call {
             match self.drive(&mut session).await {
                 Outcome::Ended(reason) => break reason,
                 Outcome::Resumed(next) => {
+                    self.meter = Meter::default();
                     session = self.start(*next);
                     resumed = true;
                 }
@@ -270,7 +286,7 @@ impl Call {
 
     fn on_tick(&mut self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
         while s.core.slot_time() <= at {
-            if let Some(voice) = self.voice.as_mut().filter(|_| self.connected) {
+            if let Some(voice) = self.voice.as_mut().filter(|_| self.ready) {
                 voice.capture(&mut s.core, at);
             }
             s.send_slot(at, self.voice.as_mut());
@@ -285,6 +301,7 @@ impl Call {
     fn heard(&mut self, s: &mut Session, at: Timestamp) {
         s.last_packet = at;
         s.had_packet = true;
+        self.connect_if_ready(s);
         if std::mem::replace(&mut self.interrupted, false) {
             self.shared.event(Event::Resumed(self.id));
         }
@@ -292,10 +309,23 @@ impl Call {
 
     /// Notices what has not happened.
     fn watch(&self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
-        let silent = at.saturating_since(s.last_packet) > SILENCE_LIMIT;
+        if !self.accepted && at > self.ring_until {
+            return Some(Outcome::Ended(Reason::PeerNoAnswer));
+        }
+        // The first packet of a call may have to wait for circuits that are still being built.
+        let limit = if s.had_packet || self.interrupted {
+            SILENCE_LIMIT
+        } else {
+            SETUP_LIMIT
+        };
+        let silent = at.saturating_since(s.last_packet) > limit;
         let none_left = s.had_legs && s.handles.is_empty() && s.opening == 0;
-        if self.connected && (none_left || silent) {
-            return Some(Outcome::LegsLost);
+        if self.ready && (none_left || silent) {
+            return Some(if self.connected {
+                Outcome::LegsLost
+            } else {
+                Outcome::Ended(Reason::LegsLost)
+            });
         }
         if s.target.is_some()
             && s.handles.len() + s.opening < usize::from(s.wanted)
