@@ -1,0 +1,109 @@
+//! Rings with an invite.
+
+use std::sync::Arc;
+
+use tacit_crypto::{BatchNumber, Purpose, StaticPublic};
+use tacit_signaling::Callee;
+use tacit_signaling::callee::{Authority, IncomingRing};
+use tacit_signaling::frame::Handle;
+use tacit_signaling::limits::PROTOCOL_VERSION;
+use tacit_signaling::payload::{JoinReply, Opening, PipeMessage, Response, Status};
+
+use super::{Address, INVITE_LINGER, Ringing};
+use crate::api::Event;
+use crate::clock::{now, unix_now};
+use crate::ledger::JoinOutcome;
+
+impl Address {
+    pub(super) fn on_join(&mut self, callee: &mut Callee, ring: IncomingRing) -> Option<()> {
+        let (local, token, psk) = self
+            .shared
+            .with_ledger(|l| l.invite_materials(self.id, unix_now()))?;
+        let handle = ring.handle();
+        let authority = Authority {
+            server: self.own.server,
+            mailbox: self.own.mailbox.id(),
+            token,
+            local: &local,
+            remote: None,
+            psk: Some(&psk),
+        };
+        let ring = ring.authenticate(&authority).ok()?;
+        let joiner: StaticPublic = ring.remote_static();
+        let Opening::Join(offer) = ring.opening().clone() else {
+            return None;
+        };
+        // Fixed durably before anything is answered.
+        match self
+            .shared
+            .with_ledger(|l| l.fix_joiner(self.id, joiner))
+            .ok()?
+        {
+            JoinOutcome::Taken => {
+                let used = Response::Join(JoinReply::used(PROTOCOL_VERSION));
+                callee.answer(ring, &used, now()).ok()?;
+                callee.close_later(handle, now());
+                let name = self.shared.with_ledger(|l| l.invite_name(self.id));
+                self.shared.event(Event::InviteReused(name));
+            }
+            JoinOutcome::Ours(lasting) => {
+                let reply = JoinReply {
+                    status: Status::Done,
+                    highest_version: PROTOCOL_VERSION,
+                    address: Some(lasting.to_move()),
+                    refill: None,
+                };
+                let keys = callee.answer(ring, &Response::Join(reply), now()).ok()?;
+                let refill = self
+                    .shared
+                    .with_ledger(|l| l.join_answered(self.id, joiner, offer.address, &keys))
+                    .ok()?;
+                self.links.insert(handle, Ringing::new(Purpose::Join));
+                let last_batch = BatchNumber(0);
+                callee.send(handle, &PipeMessage::Refill { last_batch, refill });
+            }
+        }
+        Some(())
+    }
+
+    /// The joiner's first transport message: the join went through.
+    pub(super) fn on_join_message(
+        &mut self,
+        callee: &mut Callee,
+        handle: Handle,
+        message: PipeMessage,
+    ) {
+        let PipeMessage::Refill { .. } = &message else {
+            return;
+        };
+        self.shared.on_contact_message(self.id, message);
+        let last_batch = self.shared.last_batch(self.id);
+        callee.send(handle, &PipeMessage::Confirm { last_batch });
+        callee.close_later(handle, now());
+        self.joined();
+    }
+
+    /// The new contact has shown that the join went through at its side.
+    pub(super) fn joined(&self) {
+        let done = self.shared.with_ledger(|l| l.complete_invite(self.id));
+        match done {
+            Ok(Some(name)) => self.shared.event(Event::ContactAdded(name)),
+            Ok(None) => return,
+            Err(reason) => {
+                return tracing::warn!(code = reason.code(), "a join could not be completed");
+            }
+        }
+        let (shared, id) = (Arc::clone(&self.shared), self.id);
+        // The engine does not end before its last word is out.
+        let busy = shared.keep_running();
+        tokio::spawn(async move {
+            // The last message is still on its way.
+            tokio::time::sleep(INVITE_LINGER).await;
+            if let Err(reason) = shared.with_ledger(|l| l.close_invite(id)) {
+                tracing::warn!(code = reason.code(), "an invite could not be closed");
+            }
+            shared.addresses_changed();
+            drop(busy);
+        });
+    }
+}

@@ -1,0 +1,325 @@
+//! Invites: ours, which somebody takes, and theirs, which we take.
+
+use rand_core::{CryptoRngCore, OsRng};
+use tacit_crypto::{
+    BatchNumber, Generation, HolderWallet, Invite, IssuerWallet, Mailbox, Psk, Refill, SessionKeys,
+    StaticKeypair, StaticPublic, Token,
+};
+use tacit_signaling::payload::AddressMove;
+use tacit_types::limits::WALLET_TOKENS;
+use tacit_types::{MailboxId, OnionKey, Reason, Redacted, Role, UnixTime};
+
+use super::{
+    Contact, ContactId, INVITE_SLOT, JoinOutcome, Ledger, MAX_JOINS, OpenInvite, OpenJoin,
+    OwnAddress,
+};
+
+impl Ledger {
+    /// Makes an invite for a person of that name.
+    ///
+    /// # Errors
+    /// If the name is taken or it cannot be stored.
+    pub(crate) fn invite(
+        &mut self,
+        name: &str,
+        expires: UnixTime,
+        server: Option<OnionKey>,
+    ) -> Result<(ContactId, Invite), Reason> {
+        self.check_new_name(name)?;
+        let rng = &mut OsRng;
+        let id = ContactId(self.state.next_id);
+        let open = OpenInvite {
+            id,
+            name: Redacted::new(name.to_owned()),
+            expires,
+            local: StaticKeypair::generate(rng),
+            // The invite's own address is always embedded: it lives for a day at most.
+            at: OwnAddress::generate(None, rng),
+            psk: random_psk(rng),
+            lasting: OwnAddress::generate(server, rng),
+            taken_by: None,
+            complete: false,
+        };
+        let invite = Invite {
+            expires,
+            server: open.at.server,
+            mailbox: open.at.mailbox.id(),
+            discovery: open.at.discovery.secret().clone(),
+            inviter: open.local.public(),
+            token: open.at.mailbox.reserved_token(INVITE_SLOT),
+            psk: open.psk.clone(),
+        };
+        let mut state = self.state.clone();
+        state.next_id += 1;
+        state.invites.push(open);
+        self.commit(state)?;
+        Ok((id, invite))
+    }
+
+    /// What a join's message 1 must authenticate against.
+    #[must_use]
+    pub(crate) fn invite_materials(
+        &self,
+        id: ContactId,
+        now: UnixTime,
+    ) -> Option<(StaticKeypair, Token, Psk)> {
+        let invite = self
+            .state
+            .invites
+            .iter()
+            .find(|i| i.id == id && i.expires > now)?;
+        let token = invite.at.mailbox.reserved_token(INVITE_SLOT);
+        Some((invite.local.clone(), token, invite.psk.clone()))
+    }
+
+    /// The name that an invite's person will have.
+    #[must_use]
+    pub(crate) fn invite_name(&self, id: ContactId) -> Redacted<String> {
+        let found = self.state.invites.iter().find(|i| i.id == id);
+        found.map(|i| i.name.clone()).unwrap_or_default()
+    }
+
+    /// Fixes the first joiner of an invite.
+    ///
+    /// # Errors
+    /// If there is no such invite or it cannot be stored.
+    pub(crate) fn fix_joiner(
+        &mut self,
+        id: ContactId,
+        joiner: StaticPublic,
+    ) -> Result<JoinOutcome, Reason> {
+        let mut state = self.state.clone();
+        let invite = state
+            .invites
+            .iter_mut()
+            .find(|i| i.id == id)
+            .ok_or(Reason::InviteExpired)?;
+        if invite.taken_by.is_some_and(|first| first != joiner) {
+            return Ok(JoinOutcome::Taken);
+        }
+        invite.taken_by = Some(joiner);
+        let lasting = Box::new(invite.lasting.clone());
+        self.commit(state)?;
+        Ok(JoinOutcome::Ours(lasting))
+    }
+
+    /// The joiner's keys and address are authentic: the contact exists from now on, and the first
+    /// tokens are made. The invite stays for an honest retry until it is closed.
+    ///
+    /// # Errors
+    /// If there is no such invite or it cannot be stored.
+    pub(crate) fn join_answered(
+        &mut self,
+        id: ContactId,
+        joiner: StaticPublic,
+        peer: AddressMove,
+        keys: &SessionKeys,
+    ) -> Result<Option<Refill>, Reason> {
+        let mut state = self.state.clone();
+        let invite = state
+            .invites
+            .iter()
+            .find(|i| i.id == id)
+            .ok_or(Reason::InviteExpired)?
+            .clone();
+        let mut contact = new_contact(
+            id,
+            invite.name,
+            invite.local,
+            joiner,
+            invite.lasting,
+            peer,
+            keys,
+            Role::Callee,
+        );
+        let refill = contact.issued.refill(
+            &mut contact.own.mailbox,
+            BatchNumber(0),
+            WALLET_TOKENS,
+            WALLET_TOKENS,
+        );
+        state.contacts.retain(|c| c.id != id);
+        state.contacts.push(contact);
+        self.commit(state)?;
+        Ok(refill)
+    }
+
+    /// The new contact has shown that the join went through. Returns its name the first time.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn complete_invite(
+        &mut self,
+        id: ContactId,
+    ) -> Result<Option<Redacted<String>>, Reason> {
+        if !self.state.invites.iter().any(|i| i.id == id && !i.complete) {
+            return Ok(None);
+        }
+        let mut state = self.state.clone();
+        let invite = state.invites.iter_mut().find(|i| i.id == id);
+        let invite = invite.ok_or(Reason::InviteExpired)?;
+        invite.complete = true;
+        let name = invite.name.clone();
+        self.commit(state)?;
+        Ok(Some(name))
+    }
+
+    /// When the next invite expires.
+    #[must_use]
+    pub(crate) fn next_expiry(&self) -> Option<UnixTime> {
+        self.state.invites.iter().map(|i| i.expires).min()
+    }
+
+    /// The live generations of one of our mailboxes.
+    #[must_use]
+    pub(crate) fn generations(&self, id: ContactId, mailbox: MailboxId) -> Vec<Generation> {
+        let found = self.own_mailbox(id, mailbox);
+        let live = found.iter().flat_map(Mailbox::live_generations);
+        live.map(|(number, _)| number).collect()
+    }
+
+    /// The join is complete: the invite's address is withdrawn.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn close_invite(&mut self, id: ContactId) -> Result<(), Reason> {
+        let mut state = self.state.clone();
+        state.invites.retain(|i| i.id != id);
+        self.commit(state)
+    }
+
+    /// Checks that a person invited us under a new name, before anything is sent. A contact that an
+    /// earlier try of the same invite left behind is in nobody's way.
+    ///
+    /// # Errors
+    /// If the name is taken.
+    pub(crate) fn check_join(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
+        let tried = self.joined_by(invite.mailbox);
+        if tried.is_some_and(|id| self.name(id).reveal() == name) {
+            return Ok(());
+        }
+        self.check_new_name(name)
+    }
+
+    /// The contact that an unfinished join has made.
+    pub(crate) fn joined_by(&self, invite: MailboxId) -> Option<ContactId> {
+        let join = self.state.joins.iter().find(|j| j.mailbox == invite)?;
+        let own = join.own.mailbox.id();
+        let made = self
+            .state
+            .contacts
+            .iter()
+            .find(|c| c.own.mailbox.id() == own);
+        made.map(|c| c.id)
+    }
+
+    /// The join is complete: there will be no further try of this invite.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn join_complete(&mut self, invite: MailboxId) -> Result<(), Reason> {
+        let mut state = self.state.clone();
+        state.joins.retain(|j| j.mailbox != invite);
+        self.commit(state)
+    }
+
+    /// The key and address for taking an invite: the same ones at every try, so that a retry after a
+    /// lost answer is recognised.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn joining(
+        &mut self,
+        invite: &Invite,
+        server: Option<OnionKey>,
+    ) -> Result<(StaticKeypair, OwnAddress), Reason> {
+        let found = self
+            .state
+            .joins
+            .iter()
+            .find(|j| j.mailbox == invite.mailbox);
+        if let Some(join) = found {
+            return Ok((join.local.clone(), join.own.clone()));
+        }
+        let (local, own) = crate::join::fresh(server);
+        let mut state = self.state.clone();
+        if state.joins.len() == MAX_JOINS {
+            state.joins.remove(0);
+        }
+        state.joins.push(OpenJoin {
+            mailbox: invite.mailbox,
+            local: local.clone(),
+            own: own.clone(),
+        });
+        self.commit(state)?;
+        Ok((local, own))
+    }
+
+    /// We joined: the inviter is a contact from now on, in place of what an earlier try has made.
+    /// Returns our first tokens for them.
+    ///
+    /// # Errors
+    /// If the name is taken or it cannot be stored.
+    pub(crate) fn joined(
+        &mut self,
+        invite: &Invite,
+        name: &str,
+        ours: (StaticKeypair, OwnAddress),
+        peer: AddressMove,
+        keys: &SessionKeys,
+    ) -> Result<(ContactId, Option<Refill>), Reason> {
+        self.check_join(invite, name)?;
+        let before = self.joined_by(invite.mailbox);
+        let mut state = self.state.clone();
+        let id = before.unwrap_or(ContactId(state.next_id));
+        state.next_id = state.next_id.max(id.0 + 1);
+        state.contacts.retain(|c| c.id != id);
+        let name = Redacted::new(name.to_owned());
+        let (local, own) = ours;
+        let role = Role::Caller;
+        let mut contact = new_contact(id, name, local, invite.inviter, own, peer, keys, role);
+        let refill = contact.issued.refill(
+            &mut contact.own.mailbox,
+            BatchNumber(0),
+            WALLET_TOKENS,
+            WALLET_TOKENS,
+        );
+        state.contacts.push(contact);
+        self.commit(state)?;
+        Ok((id, refill))
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "it is the list of what a contact consists of"
+)]
+fn new_contact(
+    id: ContactId,
+    name: Redacted<String>,
+    local: StaticKeypair,
+    remote: StaticPublic,
+    own: OwnAddress,
+    peer: AddressMove,
+    keys: &SessionKeys,
+    role: Role,
+) -> Contact {
+    Contact {
+        id,
+        name,
+        verified: false,
+        ghost: false,
+        local,
+        remote,
+        own,
+        peer: peer.into(),
+        issued: IssuerWallet::new(keys.first_batch_secret(role), role),
+        held: HolderWallet::new(keys.first_batch_secret(role.peer()), role.peer()),
+    }
+}
+
+fn random_psk(rng: &mut impl CryptoRngCore) -> Psk {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    Psk::new(bytes)
+}
