@@ -1,24 +1,18 @@
-//! What all tasks of an engine share: network, ledger, events, the calls that are going on.
+//! The calls of an engine: which there are, how they are reached, how they end.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tacit_audio::{Sink, Source};
-use tacit_crypto::BatchNumber;
-use tacit_legs::CandidatePolicy;
 use tacit_signaling::glare::RingRank;
-use tacit_signaling::payload::{Candidates, ContactAddress, PipeMessage};
-use tacit_types::{LegKind, OnionKey, Reason, Redacted, Role, Timestamp};
-use tokio::sync::{broadcast, mpsc, watch};
+use tacit_types::{LegKind, Reason, Role, Timestamp};
+use tokio::sync::mpsc;
 
-use crate::api::{AudioFactory, CallId, Event, Removal};
-use crate::call::{Call, CallCommand, Handshake, OpenedTurn, open_turn_legs};
+use super::{KeepRunning, Shared, lock};
+use crate::api::{CallId, Event, Removal};
+use crate::call::{Call, CallCommand, Handshake};
 use crate::dial::{Dial, RingFor};
-use crate::ledger::{ContactId, Ledger};
-use crate::network::Network;
-use crate::resync::ResyncTimes;
+use crate::ledger::ContactId;
 
 /// Commands that may wait for a call.
 const COMMANDS: usize = 64;
@@ -26,24 +20,8 @@ const COMMANDS: usize = 64;
 /// go over different circuits.
 const GLARE_WINDOW: Duration = Duration::from_secs(10);
 
-/// Fixed at the engine's start.
-pub(crate) struct Settings {
-    pub legs: u8,
-    pub credentials: Option<OnionKey>,
-    pub mailbox_server: Option<OnionKey>,
-    pub candidates: CandidatePolicy,
-    pub report_circuits: bool,
-    pub measure_pings: u8,
-    pub resume_within: Duration,
-}
-
-/// Asks the embedding program for files and devices.
-pub(crate) struct Factories {
-    pub audio: AudioFactory,
-    pub trace: Box<dyn FnMut(CallId) -> Option<PathBuf> + Send>,
-}
-
-struct Entry {
+/// A call that is placed, ringing or going on.
+pub(super) struct Entry {
     contact: ContactId,
     role: Role,
     commands: mpsc::Sender<CallCommand>,
@@ -55,7 +33,7 @@ struct Entry {
     /// Their ring was there before ours was sent.
     crossed: bool,
     /// A ghost's ring, or a declined one: it goes on as if nobody answered, and no event tells.
-    hidden: bool,
+    pub(super) hidden: bool,
 }
 
 impl Entry {
@@ -77,36 +55,13 @@ pub(crate) enum OurRing {
     Answered,
 }
 
+/// All calls.
 #[derive(Default)]
-struct Calls {
+pub(super) struct Calls {
     /// The engine is ending.
     closing: bool,
     last: u64,
-    live: BTreeMap<CallId, Entry>,
-}
-
-/// One for an engine.
-pub(crate) struct Shared {
-    network: Arc<dyn Network>,
-    settings: Settings,
-    ledger: Mutex<Ledger>,
-    factories: Mutex<Factories>,
-    calls: Mutex<Calls>,
-    resyncs: Mutex<ResyncTimes>,
-    events: broadcast::Sender<Event>,
-    /// Raised when the set of our addresses has changed.
-    addresses: watch::Sender<u64>,
-    /// Calls whose cover traffic still goes on.
-    winding_down: watch::Sender<usize>,
-}
-
-/// Something that the engine's shutdown waits for.
-pub(crate) struct KeepRunning(watch::Sender<usize>);
-
-impl Drop for KeepRunning {
-    fn drop(&mut self) {
-        self.0.send_modify(|n| *n -= 1);
-    }
+    pub(super) live: BTreeMap<CallId, Entry>,
 }
 
 /// Tells a call's end even if its task did not.
@@ -126,157 +81,7 @@ impl Drop for EndsAnyway {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .expect("no code panics while it holds this lock")
-}
-
 impl Shared {
-    pub(crate) fn new(
-        network: Arc<dyn Network>,
-        settings: Settings,
-        ledger: Ledger,
-        factories: Factories,
-        events: broadcast::Sender<Event>,
-    ) -> Self {
-        Self {
-            network,
-            settings,
-            events,
-            ledger: Mutex::new(ledger),
-            factories: Mutex::new(factories),
-            calls: Mutex::default(),
-            resyncs: Mutex::default(),
-            addresses: watch::Sender::new(0),
-            winding_down: watch::Sender::new(0),
-        }
-    }
-
-    pub(crate) const fn network(&self) -> &Arc<dyn Network> {
-        &self.network
-    }
-
-    pub(crate) const fn legs(&self) -> u8 {
-        self.settings.legs
-    }
-
-    pub(crate) const fn measure_pings(&self) -> u8 {
-        self.settings.measure_pings
-    }
-
-    pub(crate) const fn resume_within(&self) -> Duration {
-        self.settings.resume_within
-    }
-
-    pub(crate) const fn report_circuits(&self) -> bool {
-        self.settings.report_circuits
-    }
-
-    pub(crate) const fn mailbox_server(&self) -> Option<OnionKey> {
-        self.settings.mailbox_server
-    }
-
-    pub(crate) const fn has_turn(&self) -> bool {
-        self.settings.credentials.is_some()
-    }
-
-    /// Tells the embedding program, unless the event is of a hidden call. Nobody listening is no
-    /// error.
-    pub(crate) fn event(&self, event: Event) {
-        let calls = lock(&self.calls);
-        let entry = event.call().and_then(|id| calls.live.get(&id));
-        if !entry.is_some_and(|e| e.hidden) {
-            let _ = self.events.send(event);
-        }
-    }
-
-    // ---- ledger -------------------------------------------------------------------------------
-
-    pub(crate) fn with_ledger<T>(&self, use_it: impl FnOnce(&mut Ledger) -> T) -> T {
-        let mut ledger = lock(&self.ledger);
-        let out = use_it(&mut ledger);
-        if ledger.take_generation_opened() {
-            self.addresses_changed();
-        }
-        out
-    }
-
-    pub(crate) fn with_resyncs<T>(&self, use_it: impl FnOnce(&mut ResyncTimes) -> T) -> T {
-        use_it(&mut lock(&self.resyncs))
-    }
-
-    pub(crate) fn peer_address(&self, contact: ContactId) -> Result<ContactAddress, Reason> {
-        self.with_ledger(|l| l.peer_address(contact))
-    }
-
-    pub(crate) fn last_batch(&self, contact: ContactId) -> BatchNumber {
-        self.with_ledger(|l| l.last_batch(contact))
-    }
-
-    pub(crate) fn set_verified(&self, contact: ContactId) -> Result<(), Reason> {
-        self.with_ledger(|l| l.set_verified(contact))
-    }
-
-    pub(crate) fn is_verified(&self, contact: ContactId) -> bool {
-        self.with_ledger(|l| l.is_verified(contact))
-    }
-
-    pub(crate) fn name(&self, contact: ContactId) -> Redacted<String> {
-        self.with_ledger(|l| l.name(contact))
-    }
-
-    /// Tokens, batch numbers and addresses that came by PIPE.
-    pub(crate) fn on_contact_message(&self, contact: ContactId, message: PipeMessage) {
-        let stored = match message {
-            PipeMessage::Confirm { last_batch } => {
-                self.with_ledger(|l| l.refilled(contact, last_batch, None))
-            }
-            PipeMessage::Refill { last_batch, refill } => {
-                self.with_ledger(|l| l.refilled(contact, last_batch, refill.as_ref()))
-            }
-            PipeMessage::Address(address) => self.with_ledger(|l| l.peer_moved(contact, address)),
-            _ => Ok(()),
-        };
-        if let Err(reason) = stored {
-            tracing::warn!(
-                code = reason.code(),
-                "a contact's tokens could not be stored"
-            );
-        }
-    }
-
-    /// Tells the task that hosts our addresses to look at the ledger again.
-    pub(crate) fn addresses_changed(&self) {
-        self.addresses.send_modify(|n| *n += 1);
-    }
-
-    pub(crate) fn watch_addresses(&self) -> watch::Receiver<u64> {
-        self.addresses.subscribe()
-    }
-
-    // ---- files and devices --------------------------------------------------------------------
-
-    pub(crate) fn audio(&self, call: CallId) -> (Source, Sink) {
-        (lock(&self.factories).audio)(call)
-    }
-
-    pub(crate) fn trace(&self, call: CallId) -> Option<PathBuf> {
-        (lock(&self.factories).trace)(call)
-    }
-
-    // ---- TURN ---------------------------------------------------------------------------------
-
-    pub(crate) async fn open_turn(&self, peers: Option<&Candidates>) -> Result<OpenedTurn, Reason> {
-        let server = self.settings.credentials.ok_or(Reason::TurnUnreachable)?;
-        let count = usize::from(self.settings.legs);
-        let access = crate::credentials::fetch(&*self.network, server, count).await?;
-        let (policy, report) = (self.settings.candidates, self.settings.report_circuits);
-        open_turn_legs(&self.network, access, peers, policy, report).await
-    }
-
-    // ---- calls --------------------------------------------------------------------------------
-
     /// Enters a call. `None` if another one is going on and this one is ours to place.
     pub(crate) fn enter(
         &self,
@@ -423,10 +228,6 @@ impl Shared {
                 Removal::Drop => self.command(id, CallCommand::HangUp),
             };
         }
-    }
-
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
     }
 
     pub(crate) fn call_ended(&self, id: CallId, reason: Reason) {
