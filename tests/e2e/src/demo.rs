@@ -11,7 +11,7 @@ use tacit_tornet::{Network, Stall};
 use crate::analysis::{Direction, Trace, direction};
 use crate::person::{Person, Running, Usage, usage};
 use crate::speech::Speech;
-use crate::stall::{self, Link};
+use crate::stall::{self, Halves, Link};
 
 /// Seconds of sound in each call.
 pub const CALL_SECONDS: u64 = 24;
@@ -212,7 +212,12 @@ impl Call<'_> {
         let before = self.usages(callee);
         let mut words = [Value::Null, Value::Null];
         let mut stalled: Option<(Link, Stall)> = None;
-        let mut live = self.links.len();
+        let halves = if self.legs == "turn" {
+            Halves::Apart
+        } else {
+            Halves::Joined
+        };
+        let mut live = 0;
         let mut verified = [false, false];
         loop {
             let stall_in = STALL_AT.saturating_sub(began.elapsed());
@@ -221,7 +226,6 @@ impl Call<'_> {
                     let event = event.ok_or("the caller ended in mid-call")?;
                     note(&event, "", &mut times, &mut rtts);
                     note_leg(&event, &mut self.links);
-                    live = self.links.len();
                     verified[0] |= event["event"] == "verified";
                     if event["event"] == "words" { words[0] = event["words"].clone(); }
                     if event["event"] == "ended" {
@@ -237,7 +241,9 @@ impl Call<'_> {
                     if event["event"] == "words" { words[1] = event["words"].clone(); }
                 }
                 () = tokio::time::sleep(stall_in), if stalled.is_none() => {
-                    let link = stall::choose(&self.stage.network, &self.links, &callee_links, live)
+                    // TURN legs are each side's own; onion legs belong to both.
+                    live = self.links.len() + if halves == Halves::Apart { callee_links.len() } else { 0 };
+                    let link = stall::choose(&self.stage.network, &self.links, &callee_links, halves)
                         .ok_or("no relay-to-relay connection carries at least one and under half of the legs")?;
                     say(&format!(
                         "Stalling {} – {} for {} s: {} of {live} legs.",
