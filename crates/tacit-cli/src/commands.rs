@@ -167,14 +167,25 @@ impl Session {
     }
 
     /// Ends the engine: cover traffic runs out first, unless Ctrl-C is pressed (again).
-    pub(crate) async fn end(self, output: &mut Output) {
+    pub(crate) async fn end(mut self, output: &mut Output) {
         output.say(
             &json!({"event": "closing"}),
             "Closing the circuits; Ctrl-C does it at once.",
         );
-        tokio::select! {
-            () = self.engine.shutdown() => {}
-            _ = tokio::signal::ctrl_c() => {}
+        let over = self.engine.shutdown();
+        tokio::pin!(over);
+        let mut open = true;
+        loop {
+            tokio::select! {
+                () = &mut over => break,
+                event = self.events.next(), if open => match event {
+                    // An invite stays for a moment after it was taken, so that this is noticed.
+                    Some(event @ Event::InviteReused(_)) => output.event(&event),
+                    Some(_) => {}
+                    None => open = false,
+                },
+                _ = tokio::signal::ctrl_c() => break,
+            }
         }
     }
 }

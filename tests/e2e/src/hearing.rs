@@ -12,10 +12,13 @@ const RATE: usize = tacit_quality::RATE;
 /// Correlation of speech with itself after Opus at 24 kb/s is far above this, with other speech far
 /// below.
 const SAME_SPEECH: f32 = 0.6;
+/// Seconds that are looked for at once.
+const PIECE_S: usize = 2;
 /// Delays after which a recording is searched: the network's, the playout's and a late start.
 const MAX_LAG_S: f64 = 4.0;
 
 /// Finds these seconds of the spoken file in the heard one, up to four seconds later or earlier.
+/// Returns the piece of median similarity.
 ///
 /// # Errors
 /// If they are not there.
@@ -34,16 +37,21 @@ pub fn heard_around(
     search: Search,
 ) -> Result<Alignment, String> {
     let (said, got) = (read(spoken)?, read(heard)?);
-    let range = seconds.start * RATE..seconds.end * RATE;
-    let found = align(&said, &got, range, search)
-        .ok_or_else(|| format!("{} holds no sound", heard.display()))?;
-    if found.similarity < SAME_SPEECH {
+    // Piece by piece: the playout delay changes now and then, and what follows is shifted.
+    let mut found: Vec<Alignment> = (seconds.start..seconds.end.saturating_sub(PIECE_S - 1))
+        .step_by(PIECE_S)
+        .filter_map(|s| align(&said, &got, s * RATE..(s + PIECE_S) * RATE, search))
+        .collect();
+    found.sort_by(|a, b| a.similarity.total_cmp(&b.similarity));
+    let usual = found.get(found.len() / 2).copied();
+    let usual = usual.ok_or_else(|| format!("{} holds no sound", heard.display()))?;
+    if usual.similarity < SAME_SPEECH {
         return Err(format!(
             "{} does not hold what was spoken: {found:?}",
             heard.display()
         ));
     }
-    Ok(found)
+    Ok(usual)
 }
 
 /// PESQ-WB of the part of a call before its stall, mean of segments.

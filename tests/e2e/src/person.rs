@@ -326,6 +326,18 @@ impl Running {
         })
     }
 
+    /// As [`Running::end`], without the cover traffic after a call: presses Ctrl-C once more.
+    ///
+    /// # Errors
+    /// As [`Running::end`].
+    pub async fn end_at_once(mut self, limit: Duration) -> Result<Ended, String> {
+        self.wait_for("close of the circuits", limit, |e| e["event"] == "closing")
+            .await?;
+        // It may have ended by itself.
+        let _ = self.press_ctrl_c();
+        self.end(limit).await
+    }
+
     /// Presses Ctrl-C.
     ///
     /// # Errors

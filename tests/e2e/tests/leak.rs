@@ -116,13 +116,16 @@ impl World {
     async fn call(&self, legs: &str, bob: &mut tacit_e2e::person::Running) -> Outcome {
         let heard = self.alice.dir.join("heard.wav").display().to_string();
         let files = ["--audio-in", &self.spoken, "--audio-out", &heard];
-        let fixed = ["call", "bob", "--legs", legs, "--duration", "6"];
-        let alice = self.alice.tacit(&[&fixed[..], &files].concat())?;
-        bob.wait_for("end of the call", STEP, |e| e["event"] == "ended")
-            .await?;
-        let events = alice.finish(STEP).await?;
-        let connected = events.iter().any(|e| e["state"] == "connected");
-        check(connected, || format!("no connection: {events:?}"))
+        let fixed = ["call", "bob", "--legs", legs, "--duration", "8"];
+        let mut alice = self.alice.tacit(&[&fixed[..], &files].concat())?;
+        let connected = |e: &serde_json::Value| e["state"] == "connected";
+        alice.wait_for("connection", STEP, connected).await?;
+        for who in [&mut alice, bob] {
+            who.wait_for("end of the call", STEP, |e| e["event"] == "ended")
+                .await?;
+        }
+        let ended = alice.end_at_once(STEP).await?;
+        check(ended.code == Some(0), || format!("{ended:?}"))
     }
 }
 

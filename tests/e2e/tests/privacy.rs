@@ -109,7 +109,7 @@ async fn watched_call(stage: &Stage, bob: &mut Running) -> Result<Seen, String> 
     turns.push(Instant::now());
     alice.type_line("h").await?;
     bob.wait_for("end", STEP, |e| e["event"] == "ended").await?;
-    alice.finish(STEP).await?;
+    alice.end_at_once(STEP).await?;
     let trace = Trace::read(&trace)?;
     let time_of = |sample: usize| {
         let sample = i64::try_from(sample).ok()?;
