@@ -1,0 +1,164 @@
+//! What can go wrong with a call, each time with a plain end.
+
+use tacit_e2e::person::{Ended, Person, Running};
+use tacit_e2e::scenarios::tell;
+use tacit_legs::coturn::Coturn;
+
+use crate::world::*;
+
+impl World {
+    /// Two people take one invite at once: one becomes a contact, the other is told, and so is the
+    /// inviter.
+    pub(crate) async fn used_invite(&self, takers: [&Person; 2]) -> Outcome {
+        for taker in takers {
+            taker.run(&["init"], STEP).await?;
+            // Tor's directory is there afterwards, so that neither is much slower.
+            taker
+                .refused(&["call", "nobody"], "contact.unknown", STEP)
+                .await?;
+        }
+        let mut inviting = self.bob().tacit(&["invite", "whoever-is-first"])?;
+        let invite = inviting
+            .wait_for("invite", STEP, |e| e["event"] == "invite")
+            .await?;
+        let link = invite["link"].as_str().ok_or("no link")?;
+        inviting
+            .wait_for("reachability", STEP, |e| e["event"] == "invite_reachable")
+            .await?;
+        let accept = ["accept", link, "--name", "bob"];
+        let [a, b] = [takers[0].tacit(&accept)?, takers[1].tacit(&accept)?];
+        let (a, b) = tokio::join!(a.end(STEP), b.end(STEP));
+        let (a, b) = (a?, b?);
+        let ((first, second), late) = match (a.code, b.code) {
+            (Some(0), _) => ((a, b), takers[1]),
+            _ => ((b, a), takers[0]),
+        };
+        check(first.code == Some(0), || {
+            format!("neither got it: {first:?}, {second:?}")
+        })?;
+        second.failed_with("invite.used")?;
+        let told = inviting.end(END).await?;
+        let warned = told.events.iter().any(|e| e["event"] == "invite_reused");
+        check(told.code == Some(0) && warned, || {
+            format!("the inviter was not told: {told:?}")
+        })?;
+        let events = late.run(&["contacts"], STEP).await?;
+        check(events.iter().all(|e| e["event"] != "contact"), || {
+            format!("a refused invite left a contact: {events:?}")
+        })
+    }
+
+    pub(crate) async fn ctrl_c_while_ringing(&self, bob: &mut Running) -> Outcome {
+        let mut alice = self.call("ringing", &[])?;
+        state(&mut alice, "ringing").await?;
+        bob.wait_for("ring", STEP, |e| e["event"] == "incoming")
+            .await?;
+        interrupted(alice).await?;
+        let why = reason(bob, STEP).await?;
+        tell(&format!("  the callee saw: {why}"));
+        let plain = ["call.peer_hung_up", "peer.no_answer"];
+        check(plain.contains(&why.as_str()), || why.clone())
+    }
+
+    pub(crate) async fn ctrl_c_while_connected(&self, bob: &mut Running) -> Outcome {
+        let mut alice = self.call("interrupted", &[])?;
+        bob.wait_for("ring", STEP, |e| e["event"] == "incoming")
+            .await?;
+        bob.type_line("a").await?;
+        sound_flows(&mut alice).await?;
+        alice.press_ctrl_c()?;
+        ended_with(bob, "call.peer_hung_up").await?;
+        // Once more, and the circuits close at once.
+        let ended = alice.end_at_once(END).await?;
+        check(ended.code == Some(130), || format!("{ended:?}"))
+    }
+
+    pub(crate) async fn without_credentials_server(&self) -> Outcome {
+        let mut alice = self.alice().clone();
+        let config = std::fs::read_to_string(&alice.config).map_err(|e| e.to_string())?;
+        let without: Vec<&str> = config
+            .lines()
+            .filter(|l| !l.starts_with("credentials"))
+            .collect();
+        alice.config = self.out("without-credentials.toml");
+        std::fs::write(&alice.config, without.join("\n")).map_err(|e| e.to_string())?;
+        alice
+            .refused(&["call", "bob", "--legs", "turn"], "turn.unreachable", STEP)
+            .await
+            .map(drop)
+    }
+
+    /// All legs are on one coturn: the call comes back or ends with a reason.
+    pub(crate) async fn coturn_gone(&self, bob: &mut Running, coturn: &mut Coturn) -> Outcome {
+        let mut alice = self.call("coturn", &["--legs", "turn"])?;
+        bob.wait_for("ring", STEP, |e| e["event"] == "incoming")
+            .await?;
+        bob.type_line("a").await?;
+        sound_flows(&mut alice).await?;
+        connected(bob).await?;
+        coturn.kill();
+        let (a, b) = tokio::join!(reason(&mut alice, LOST), reason(bob, LOST));
+        let (a, b) = (a?, b?);
+        tell(&format!(
+            "  ended with {a} at the caller, {b} at the callee"
+        ));
+        let plain = ["call.legs_lost", "call.peer_hung_up", "turn.unreachable"];
+        check([&a, &b].iter().all(|r| plain.contains(&r.as_str())), || {
+            format!("{a}, {b}")
+        })?;
+        ended_for(alice.end_at_once(END).await?, &a)
+    }
+
+    /// Every relay dies in mid-call.
+    pub(crate) async fn tor_gone(&self, bob: &mut Running) -> Outcome {
+        let mut alice = self.call("tor", &[])?;
+        bob.wait_for("ring", STEP, |e| e["event"] == "incoming")
+            .await?;
+        bob.type_line("a").await?;
+        sound_flows(&mut alice).await?;
+        connected(bob).await?;
+        let network = &self.stage.network;
+        for relay in network.relays() {
+            network.kill_relay(&relay.name).map_err(|e| e.to_string())?;
+        }
+        let (a, b) = tokio::join!(reason(&mut alice, LOST), reason(bob, LOST));
+        let (a, b) = (a?, b?);
+        tell(&format!(
+            "  ended with {a} at the caller, {b} at the callee"
+        ));
+        let plain = ["call.legs_lost", "tor.lost", "call.peer_hung_up"];
+        check([&a, &b].iter().all(|r| plain.contains(&r.as_str())), || {
+            format!("{a}, {b}")
+        })?;
+        ended_for(alice.end_at_once(END).await?, &a)
+    }
+
+    pub(crate) async fn offline(&self) -> Outcome {
+        let mut reaching = self.call("reaching", &[])?;
+        state(&mut reaching, "reaching").await?;
+        interrupted(reaching).await?;
+        let ended = self.call("offline", &[])?.end(LOST).await?;
+        ended.failed_with("peer.unreachable")?;
+        let told = ended
+            .events
+            .iter()
+            .any(|e| e["reason"] == "peer.unreachable");
+        check(told, || format!("no event tells why: {:?}", ended.events))
+    }
+
+    pub(crate) async fn ctrl_c_while_inviting(&self) -> Outcome {
+        let mut inviting = self.bob().tacit(&["invite", "erin"])?;
+        inviting
+            .wait_for("invite", STEP, |e| e["event"] == "invite")
+            .await?;
+        interrupted(inviting).await
+    }
+}
+
+/// A call that ended by the other's hand is a success, another end is not.
+fn ended_for(ended: Ended, reason: &str) -> Outcome {
+    match reason {
+        "call.peer_hung_up" => well(ended),
+        code => ended.failed_with(code),
+    }
+}
