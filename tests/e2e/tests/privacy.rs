@@ -122,7 +122,8 @@ async fn watched_call(stage: &Stage, bob: &mut Running) -> Result<Seen, String> 
         open: vec![],
         muted: vec![],
     };
-    for block in 0..BLOCKS {
+    // The first two have the circuits' set-up beside them.
+    for block in 2..BLOCKS {
         let edge = |n: usize| time_of(n * BLOCK_S * RATE).ok_or("the trace is too short");
         let windows = tap.windows(edge(block)? + EDGE, edge(block + 1)? - EDGE);
         let kind = if block % 2 == 0 {
