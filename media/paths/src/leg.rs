@@ -57,6 +57,8 @@ pub(crate) struct Leg {
     /// Order of the newest packet of the call when it became suspect.
     pub(crate) suspected_after: u64,
     pub(crate) last_sent: Option<Timestamp>,
+    /// When a packet of the peer last came over it.
+    pub(crate) seen: Option<Timestamp>,
     /// For rotation: when it was last chosen; seeded so that legs start in random order.
     pub(crate) turn: u64,
     pub(crate) suspect: bool,
@@ -75,6 +77,7 @@ impl Leg {
             sent_through: 0,
             suspected_after: 0,
             last_sent: None,
+            seen: None,
             turn,
             suspect: false,
             sent: 0,

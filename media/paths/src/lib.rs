@@ -5,7 +5,8 @@
 //!                    ▲
 //!        ranking: best · second · third · reserve · suspects last
 //!                    ▲
-//!   peer's packets ──► on_feedback: arrivals ──► delay of each leg, overdue packets, round trip
+//!   peer's packets ──► on_arrival: legs that work at this moment
+//!                  ──► on_feedback: arrivals ──► delay of each leg, overdue packets, round trip
 //! ```
 //!
 //! One packet goes out in every 20 ms slot. Even slots take the best leg by measured relative
@@ -21,12 +22,17 @@
 //! suspects now and then, are probed in the second's and third's slots; a probe is an ordinary packet
 //! and costs nothing extra.
 //!
+//! Acknowledgements take a round trip. That fewer of the peer's packets arrive than it sends is known
+//! at once, and over which legs those few came: for a while those legs come first, suspect or not.
+//! When none comes, all take turns, in pairs that change from round to round.
+//!
 //! With onion legs a path is one leg (i, i). With TURN legs every local leg reaches every peer leg,
 //! the delay of a path is the sum of its halves, and the two halves are ranked apart.
 //!
 //! **Not in this crate:** sockets, clocks, sealing, opening and closing legs.
 #![forbid(unsafe_code)]
 
+mod arrivals;
 mod blame;
 mod config;
 mod delay;

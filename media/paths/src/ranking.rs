@@ -2,6 +2,7 @@
 
 use tacit_types::Timestamp;
 
+use crate::arrivals::Caution;
 use crate::leg::{Fate, Leg, Legs};
 use crate::limits::LEGS;
 
@@ -19,7 +20,8 @@ pub(crate) enum Want {
     Any,
 }
 
-/// Positions of legs: measured and in time by score, then never measured, then suspects.
+/// Positions of legs: measured and in time by score, then never measured, then suspects. In caution
+/// those seen to work come first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ranking {
     order: [usize; LEGS],
@@ -28,9 +30,15 @@ pub(crate) struct Ranking {
 }
 
 impl Ranking {
-    pub(crate) fn new(legs: &Legs, now: Timestamp) -> Self {
+    pub(crate) fn new(legs: &Legs, caution: Caution, now: Timestamp) -> Self {
         let legs = legs.as_slice();
-        let class = |leg: &Leg| (leg.suspect, leg.is_fresh());
+        // With little feedback, innocent legs are suspected for reports that were lost: what has
+        // just been seen to work counts more.
+        let seen = |leg: &Leg| match caution {
+            Caution::SeenSince(since) => leg.seen.is_some_and(|seen| seen >= since),
+            Caution::None | Caution::Silence => false,
+        };
+        let class = |leg: &Leg| (leg.suspect && !seen(leg), leg.is_fresh());
         let mut order = [0; LEGS];
         for (position, place) in order[..legs.len()].iter_mut().enumerate() {
             *place = position;
@@ -40,6 +48,8 @@ impl Ranking {
             let by_score = || a.delay.score(now).total_cmp(&b.delay.score(now));
             class(a)
                 .cmp(&class(b))
+                .then_with(|| seen(b).cmp(&seen(a)))
+                .then_with(|| a.suspect.cmp(&b.suspect))
                 .then_with(by_score)
                 .then(a.turn.cmp(&b.turn))
         });
@@ -56,6 +66,10 @@ impl Ranking {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
     /// Legs that are measured and not suspect.

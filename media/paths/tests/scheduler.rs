@@ -253,6 +253,44 @@ fn without_feedback_all_legs_take_turns() {
 }
 
 #[test]
+fn without_feedback_all_pairs_of_turn_legs_take_turns() {
+    for legs in [7, 8] {
+        let mut bench = Bench::new(LegKind::Turn, 8, |_, _| None);
+        if legs == 7 {
+            assert!(bench.scheduler.remove_local_leg(LegIndex(3)));
+        }
+        let used: BTreeSet<Path> = bench.run(80).iter().map(|c| c.path).collect();
+        assert!(used.len() > 50, "{legs}: {}", used.len());
+    }
+}
+
+#[test]
+fn when_packets_are_missing_the_legs_of_those_that_come_are_best() {
+    let mut bench = Bench::new(LegKind::Turn, 8, graded);
+    let path = |sender, receiver| Path {
+        sender: LegIndex(sender),
+        receiver: LegIndex(receiver),
+    };
+    for _ in 0..100 {
+        let now = Timestamp::from_micros(bench.now());
+        bench.scheduler.on_arrival(path(0, 0), now);
+        bench.step();
+    }
+    // Every other packet comes, over other legs than before.
+    for slot in 0..12 {
+        if slot % 2 == 0 {
+            let now = Timestamp::from_micros(bench.now());
+            bench.scheduler.on_arrival(path(4, 5), now);
+        }
+        let choice = bench.step().expect("has legs");
+        if choice.reason == ChoiceReason::Best {
+            let expected = if slot < 6 { path(0, 0) } else { path(5, 4) };
+            assert_eq!(choice.path, expected, "slot {slot}");
+        }
+    }
+}
+
+#[test]
 fn successive_slots_avoid_a_shared_fate() {
     let mut bench = Bench::new(LegKind::Onion, 8, graded);
     for leg in [0, 1, 3] {
@@ -365,6 +403,10 @@ proptest! {
                         let arrived_at = MediaTime(number);
                         let report = ArrivalReport { slot: low % 400, path, arrived_at };
                         scheduler.on_feedback(MediaTime(number.wrapping_add(9)), &[report; 3], now);
+                    }
+                    5 => {
+                        let sender = LegIndex(low.to_le_bytes()[0] % 20);
+                        scheduler.on_arrival(Path { sender, receiver: index }, now);
                     }
                     _ => {
                         if let Some(choice) = scheduler.choose(SlotNumber(slot), now) {

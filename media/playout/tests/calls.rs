@@ -94,6 +94,42 @@ fn a_private_network_keeps_every_promise_whichever_legs_stall() {
     }
 }
 
+/// Calls in which circuits of both sides stall at once.
+fn shared(fastest: bool, speaker: usize, hearer: usize) -> Vec<Outcome> {
+    let stall = Stall::Shared {
+        fastest,
+        speaker,
+        hearer,
+    };
+    calls("p. turn", PRIVATE_TURN, stall)
+}
+
+#[test]
+fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
+    for fastest in [false, true] {
+        for (speaker, hearer) in [(1, 1), (2, 2), (3, 3), (0, 3), (3, 0)] {
+            let calls = shared(fastest, speaker, hearer);
+            all_but(1, &calls, gap_is_short);
+            all_but(0, &calls, |o| o.longest_gap <= 160 && o.lost <= LOST_MAX);
+            all_but(1, &calls, delay_is_kept);
+        }
+    }
+}
+
+/// With half of the legs and more on both sides, a quarter of the pairs is left and less: the call
+/// finds them, but it takes a moment.
+#[test]
+fn a_stall_of_most_pairs_is_got_over() {
+    for fastest in [false, true] {
+        for (count, few) in [(4, 18), (5, 36)] {
+            let calls = shared(fastest, count, count);
+            all_but(few, &calls, gap_is_short);
+            all_but(few / 3, &calls, |o| o.longest_gap <= 160);
+            all_but(1, &calls, |o| o.lost <= 25);
+        }
+    }
+}
+
 #[test]
 fn without_a_stall_live_delays_cost_next_to_nothing() {
     for (name, network) in [("tor", TOR), ("turn", TURN)] {

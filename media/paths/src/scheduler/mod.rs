@@ -6,6 +6,7 @@ mod status;
 use tacit_packet::MediaTime;
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
+use crate::arrivals::{Arrivals, Caution};
 use crate::config::Config;
 use crate::leg::{Fate, Leg, Legs, Side};
 use crate::ranking::{Ranking, Want};
@@ -70,6 +71,7 @@ pub struct Scheduler {
     peer: Legs,
     sent: SentLog,
     turns: u64,
+    arrivals: Arrivals,
     /// First report: what relative delays count from.
     origin: Option<Origin>,
     /// Up to when, on the peer's clock relative to the origin, the peer has told what arrived.
@@ -99,6 +101,7 @@ impl Scheduler {
             peer: Legs::default(),
             sent: SentLog::new(),
             turns: u64::from(u32::MAX),
+            arrivals: Arrivals::default(),
             origin: None,
             horizon: 0,
             last_feedback: None,
@@ -149,8 +152,9 @@ impl Scheduler {
     pub fn choose(&mut self, slot: SlotNumber, now: Timestamp) -> Option<Choice> {
         self.update_suspects();
         let turn = self.config.kind == LegKind::Turn;
-        let local = Ranking::new(&self.local, now);
-        let peer = Ranking::new(&self.peer, now);
+        let caution = self.arrivals.caution(now);
+        let local = Ranking::new(&self.local, caution, now);
+        let peer = Ranking::new(&self.peer, caution, now);
         if local.is_empty() || (turn && peer.is_empty()) {
             return None;
         }
@@ -159,7 +163,7 @@ impl Scheduler {
         } else {
             local.healthy()
         };
-        let (want, mut reason) = self.want(slot, healthy, now);
+        let (want, mut reason) = self.want(slot, healthy, caution, now);
         let pick = |legs: &Legs, ranking: &Ranking, want, last| {
             let best = ranking.pick(legs, Want::Best, 0, [None; 2]);
             let fate = best.and_then(|at| legs.as_slice()[at].fate);
@@ -172,7 +176,13 @@ impl Scheduler {
             Want::Third => Want::Second,
             other => other,
         };
-        let mut down = if turn {
+        let mut down = if turn && want == Want::Any {
+            // By turns like the other half, but one further in each round: in step with it, the
+            // same few pairs would be tried over and over, and all of them may be bad.
+            let (mine, theirs) = (local.len() as u64, peer.len() as u64);
+            let (round, place) = (self.turns / mine, self.turns % mine);
+            usize::try_from((round + place) % theirs).unwrap_or(0)
+        } else if turn {
             pick(&self.peer, &peer, cross, self.last_fate[1])?
         } else {
             up
@@ -191,7 +201,13 @@ impl Scheduler {
     }
 
     /// What the pattern asks of this slot.
-    fn want(&self, slot: SlotNumber, healthy: usize, now: Timestamp) -> (Want, ChoiceReason) {
+    fn want(
+        &self,
+        slot: SlotNumber,
+        healthy: usize,
+        caution: Caution,
+        now: Timestamp,
+    ) -> (Want, ChoiceReason) {
         let silent_since = self.last_feedback.or(self.first_sent);
         let silent =
             silent_since.is_some_and(|at| now.saturating_since(at) > self.config.blind_after);
@@ -199,7 +215,7 @@ impl Scheduler {
         if paths == 1 {
             return (Want::Best, ChoiceReason::Only);
         }
-        if silent || (healthy == 0 && self.origin.is_none()) {
+        if silent || caution == Caution::Silence || (healthy == 0 && self.origin.is_none()) {
             return (Want::Any, ChoiceReason::Blind);
         }
         if healthy == 0 {
@@ -292,6 +308,19 @@ impl Scheduler {
             leg.sent += 1;
             leg.last_sent = Some(now);
             leg.sent_through = sent.order;
+        }
+    }
+
+    /// An authentic packet of the peer came over `path`: its legs work.
+    pub fn on_arrival(&mut self, path: Path, now: Timestamp) {
+        self.arrivals.record(now);
+        // Onion legs are one circuit, which both sides call by the same index.
+        let halves = [
+            self.local.get_mut(path.receiver),
+            self.peer.get_mut(path.sender),
+        ];
+        for leg in halves.into_iter().flatten() {
+            leg.seen = Some(now);
         }
     }
 

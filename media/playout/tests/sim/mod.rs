@@ -48,6 +48,13 @@ pub(crate) enum Stall {
     Random(usize),
     /// The fastest so many, as the speaker's scheduler sees them at that moment.
     Fastest(usize),
+    /// That many of the speaker's and of the hearer's circuits at once, as when one connection
+    /// between two relays carries them: both directions. TURN only.
+    Shared {
+        fastest: bool,
+        speaker: usize,
+        hearer: usize,
+    },
 }
 
 /// What the legs are like, in microseconds.
@@ -267,21 +274,28 @@ impl Call {
             let mut order: Vec<(Duration, u8)> = (0..LEGS as u8)
                 .map(|leg| (Duration::from_micros(self.random.next() >> 20), leg))
                 .collect();
-            let mut count = match self.stall {
-                Stall::None => 0,
-                Stall::Random(count) => count,
-                Stall::Fastest(count) => {
-                    let legs = self.ends[0].scheduler.legs().filter(|leg| leg.side == side);
-                    order = legs
-                        .map(|leg| (leg.relative_delay.unwrap_or(Duration::MAX), leg.index.0))
-                        .collect();
-                    count
-                }
+            let (fastest, count) = match self.stall {
+                Stall::None => (false, [0, 0]),
+                // With TURN legs, half as many of the hearer's circuits stall too.
+                Stall::Random(count) => (false, [count, count / 2]),
+                Stall::Fastest(count) => (true, [count, count / 2]),
+                Stall::Shared {
+                    fastest,
+                    speaker,
+                    hearer,
+                } => (fastest, [speaker, hearer]),
             };
-            // With TURN legs, half as many of the hearer's circuits stall too.
-            if side == Side::Peer {
-                count = if turn { count / 2 } else { 0 };
+            if fastest {
+                let legs = self.ends[0].scheduler.legs().filter(|leg| leg.side == side);
+                order = legs
+                    .map(|leg| (leg.relative_delay.unwrap_or(Duration::MAX), leg.index.0))
+                    .collect();
             }
+            let count = match side {
+                Side::Local => count[0],
+                Side::Peer if turn => count[1],
+                Side::Peer => 0,
+            };
             order.sort_unstable();
             for (_, leg) in order.into_iter().take(count) {
                 self.legs[first + usize::from(leg)].stalled = (now, now + 2_000_000);
@@ -355,6 +369,7 @@ impl Call {
             receiver: LegIndex(path.1),
         };
         end.packetizer.record_arrival(content.slot, path, clock);
+        end.scheduler.on_arrival(path, at(now));
         end.scheduler
             .on_feedback(content.sent_at, content.reports.as_slice(), at(now));
         for (frame, payload) in content.frames() {
