@@ -159,6 +159,7 @@ impl MediaCore {
         }
         self.packetizer
             .record_arrival(content.slot, path, self.media_time(now));
+        self.scheduler.on_arrival(path, now);
         self.scheduler
             .on_feedback(content.sent_at, content.reports.as_slice(), now);
         if let Some(message) = self.packetizer.handle_control(&content.control) {
