@@ -16,7 +16,7 @@ use crate::args::{
     Accept, Call, Cli, Command, ConfigAction, Contacts, ContactsAction, Global, Invite, Legs,
     Listen,
 };
-use crate::interact::{Key, Keys, act};
+use crate::interact::{self, Key, Keys, act};
 use crate::output::Output;
 use crate::setup::{self, Wishes};
 use crate::{Failure, args, doctor, folders, qr, report, server};
@@ -64,7 +64,8 @@ fn start_logging(verbose: u8) {
         2 => "debug",
         _ => "trace",
     };
-    let filter = format!("{level},{}", tacit_tor::LOG_FILTER);
+    // The sound server's client calls its own end an error.
+    let filter = format!("{level},pulseaudio=off,{}", tacit_tor::LOG_FILTER);
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -76,6 +77,7 @@ fn start_logging(verbose: u8) {
 async fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let global = &cli.global;
     let mut output = Output::new(global.json);
+    interact::listen_for_ctrl_c().map_err(|e| Failure::new(Reason::Internal, e))?;
     match &cli.command {
         Command::Init => init(global, &mut output),
         Command::Invite(args) => invite(global, args, &mut output).await,
@@ -184,7 +186,7 @@ impl Session {
                     Some(_) => {}
                     None => open = false,
                 },
-                _ = tokio::signal::ctrl_c() => break,
+                _ = interact::ctrl_c() => break,
             }
         }
     }
@@ -225,7 +227,7 @@ async fn invite(global: &Global, args: &Invite, output: &mut Output) -> Result<(
                 }
                 None => break Err(Reason::Internal.into()),
             },
-            _ = tokio::signal::ctrl_c() => break Err(Reason::Interrupted.into()),
+            _ = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
         }
     };
     s.end(output).await;
@@ -304,7 +306,7 @@ async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(
     );
     let outcome = tokio::select! {
         joined = s.engine.accept_invite(&invite, &args.name) => joined,
-        _ = tokio::signal::ctrl_c() => Err(Reason::Interrupted),
+        _ = interact::ctrl_c() => Err(Reason::Interrupted),
     };
     if outcome.is_ok() {
         while let Some(event) = s.events.next().await {
@@ -399,7 +401,7 @@ async fn listen(global: &Global, args: &Listen, output: &mut Output) -> Result<(
             key = s.keys.next() => if let Some(call) = current {
                 tell(act(&s.engine, call, key, &mut muted), output);
             },
-            _ = tokio::signal::ctrl_c() => break Err(Reason::Interrupted),
+            _ = interact::ctrl_c() => break Err(Reason::Interrupted),
         }
     };
     s.end(output).await;
@@ -467,7 +469,7 @@ pub(crate) async fn talk(
                 end_at = None;
                 tell(s.engine.send(EngineCommand::HangUp(call)), output);
             }
-            _ = tokio::signal::ctrl_c() => {
+            _ = interact::ctrl_c() => {
                 interrupted = true;
                 // Over already: then its end is among the events.
                 let _ = s.engine.send(EngineCommand::HangUp(call));

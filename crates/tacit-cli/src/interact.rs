@@ -3,6 +3,28 @@
 use tacit_engine::{CallId, Command, Engine};
 use tacit_types::Reason;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Ctrl-C that nobody has taken yet. It is kept between two waits: a listener that is made anew for
+/// each wait would miss what comes in between.
+static INTERRUPTED: Notify = Notify::const_new();
+
+/// Begins to listen for Ctrl-C; to be called once, inside the runtime.
+pub(crate) fn listen_for_ctrl_c() -> std::io::Result<()> {
+    let mut signals = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        while signals.recv().await.is_some() {
+            INTERRUPTED.notify_one();
+        }
+    });
+    Ok(())
+}
+
+/// The next Ctrl-C, also one that was pressed before this call.
+pub(crate) async fn ctrl_c() {
+    INTERRUPTED.notified().await;
+}
 
 /// Lines of standard input; after its end nothing more comes.
 pub(crate) struct Keys {

@@ -14,7 +14,7 @@ use tacit_types::{LegKind, Reason};
 use crate::Failure;
 use crate::args::{Audio, Demo, Echo, Global};
 use crate::commands::{Session, talk};
-use crate::interact::Keys;
+use crate::interact::{Keys, ctrl_c};
 use crate::output::Output;
 use crate::setup::{self, Wishes};
 
@@ -70,7 +70,7 @@ async fn practise(
             Ok(()) => reflect(&mut s, mirror, mirror_events, seconds, output).await,
             Err(reason) => Err(reason),
         },
-        _ = tokio::signal::ctrl_c() => Err(Reason::Interrupted),
+        _ = ctrl_c() => Err(Reason::Interrupted),
     };
     s.end(output).await;
     outcome.map_err(Into::into)

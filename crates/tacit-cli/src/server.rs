@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::args::{Global, Server};
+use crate::interact::ctrl_c;
 use crate::output::Output;
 use crate::{Failure, setup};
 
@@ -62,7 +63,7 @@ pub(crate) async fn run(
                 Some((_, stream)) => drop(streams.try_send(Box::new(stream))),
                 None => break Err(Reason::TorLost.into()),
             },
-            _ = tokio::signal::ctrl_c() => break Ok(()),
+            _ = ctrl_c() => break Ok(()),
         }
     };
     let summary = server.stop().await;

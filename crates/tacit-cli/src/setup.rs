@@ -18,6 +18,7 @@ use crate::Failure;
 use crate::args::{Audio, Global, Lab};
 use crate::config::{Config, TorMode};
 use crate::folders;
+use crate::interact::ctrl_c;
 use crate::output::Output;
 use crate::passphrase;
 
@@ -111,7 +112,7 @@ pub(crate) async fn start_tor(
                     output.tor_progress(now.percent, &now.stage);
                 }
             }
-            _ = tokio::signal::ctrl_c() => return Err(Reason::Interrupted.into()),
+            _ = ctrl_c() => return Err(Reason::Interrupted.into()),
         }
     }
 }

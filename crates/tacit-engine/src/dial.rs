@@ -1,6 +1,7 @@
 //! Ringing somebody: circuit, token, handshake.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tacit_crypto::SessionKeys;
 use tacit_signaling::limits::PROTOCOL_VERSION;
@@ -17,10 +18,12 @@ use crate::clock::now;
 use crate::frames::FrameIo;
 use crate::ledger::{ContactId, RingMaterials};
 use crate::ringer::Ringer;
-use crate::shared::Shared;
+use crate::shared::{KeepRunning, Shared};
 
 /// Tokens that one ring tries: a refused one may be spent at the server by a lost attempt.
 const TOKENS_PER_RING: u32 = 3;
+/// What a frame needs to leave this computer: Tor's own queue, and the line.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// Messages that may wait on a link.
 pub(crate) const LINK_QUEUE: usize = 32;
 
@@ -225,7 +228,7 @@ impl Dial {
             reply,
             materials,
         } = answered;
-        let link = link_over(ringer);
+        let link = link_over(ringer, self.shared.keep_running());
         // The callee may choose the kind that exposes less, never the other way round.
         let plan = match (turn, reply.leg_kind) {
             (Some(opened), LegKind::Turn) => LegPlan::Turn(TurnPlan {
@@ -255,12 +258,23 @@ impl Dial {
     }
 }
 
+async fn at(when: Option<tokio::time::Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Keeps the signaling stream alive for the call and carries its messages.
-fn link_over(mut ringer: Ringer) -> Link {
+///
+/// `busy` keeps the engine from ending before the last message is on its way.
+fn link_over(mut ringer: Ringer, busy: KeepRunning) -> Link {
     let (send, mut wanted) = mpsc::channel::<PipeMessage>(LINK_QUEUE);
     let (events_sender, events) = mpsc::channel(LINK_QUEUE);
     tokio::spawn(async move {
         let mut open = true;
+        let mut busy = Some(busy);
+        let mut last_word = None;
         loop {
             tokio::select! {
                 message = wanted.recv(), if open => match message {
@@ -271,8 +285,10 @@ fn link_over(mut ringer: Ringer) -> Link {
                         // The call is over; the stream closes a random while later.
                         open = false;
                         ringer.machine.close_later(now());
+                        last_word = Some(tokio::time::Instant::now() + LAST_WORD);
                     }
                 },
+                () = at(last_word), if busy.is_some() => drop(busy.take()),
                 event = ringer.next() => {
                     let event = match event {
                         Some(CallerEvent::Message(message)) => LinkEvent::Pipe(message),

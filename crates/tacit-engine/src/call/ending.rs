@@ -23,8 +23,8 @@ pub(super) async fn wind_down(mut s: Session, reason: Reason) {
     // Both sides know when a ring has rung out; a callee that said so would tell that it is there.
     if !matches!(reason, Reason::PeerHungUp | Reason::PeerNoAnswer) {
         s.core.send_control(ControlMessage::HangUp);
-        // The legs carry it, unseen by any server, unless there is none.
-        if s.handles.is_empty() {
+        // The legs carry it, unseen by any server, unless none is known to work.
+        if s.handles.is_empty() || !s.had_packet {
             s.pipe(PipeMessage::Bye);
         }
     }

@@ -137,7 +137,7 @@ pub(in crate::call) struct Session {
     opening: usize,
     replaced_at: Timestamp,
     last_packet: Timestamp,
-    had_packet: bool,
+    pub(in crate::call) had_packet: bool,
     had_legs: bool,
     link_alive: bool,
     turn: Option<oneshot::Receiver<Result<OpenedTurn, Reason>>>,
