@@ -274,9 +274,11 @@ impl Call {
                     s.turn = None;
                     self.on_turn(s, opened)
                 }
+                // What the person wants comes before what the mailbox server says: removing a contact
+                // hangs up and then withdraws the address.
+                command = self.commands.recv() => self.on_command(s, command),
                 event = s.link.events.recv(), if s.link_alive => self.on_link(s, event),
                 Some(done) = self.done.recv() => self.on_done(s, done),
-                command = self.commands.recv() => self.on_command(s, command),
             };
             if let Some(outcome) = outcome.or_else(|| self.drain(s)) {
                 return outcome;
