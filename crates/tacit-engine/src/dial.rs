@@ -17,7 +17,7 @@ use crate::call::{Handshake, LegPlan, Link, LinkEvent, OpenedTurn, TurnPlan};
 use crate::clock::now;
 use crate::frames::FrameIo;
 use crate::ledger::{ContactId, RingMaterials};
-use crate::ringer::Ringer;
+use crate::ringer::{Ringer, until};
 use crate::shared::{KeepRunning, Shared};
 
 /// Tokens that one ring tries: a refused one may be spent at the server by a lost attempt.
@@ -258,13 +258,6 @@ impl Dial {
     }
 }
 
-async fn at(when: Option<tokio::time::Instant>) {
-    match when {
-        Some(when) => tokio::time::sleep_until(when).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Keeps the signaling stream alive for the call and carries its messages.
 ///
 /// `busy` keeps the engine from ending before the last message is on its way.
@@ -285,10 +278,10 @@ fn link_over(mut ringer: Ringer, busy: KeepRunning) -> Link {
                         // The call is over; the stream closes a random while later.
                         open = false;
                         ringer.machine.close_later(now());
-                        last_word = Some(tokio::time::Instant::now() + LAST_WORD);
+                        last_word = Some(now() + LAST_WORD);
                     }
                 },
-                () = at(last_word), if busy.is_some() => drop(busy.take()),
+                () = until(last_word), if busy.is_some() => drop(busy.take()),
                 event = ringer.next() => {
                     let event = match event {
                         Some(CallerEvent::Message(message)) => LinkEvent::Pipe(message),

@@ -7,7 +7,7 @@ use crate::clock::{deadline, now};
 use crate::frames::FrameIo;
 
 /// Waits until `at`, or for ever.
-async fn until(at: Option<Timestamp>) {
+pub(crate) async fn until(at: Option<Timestamp>) {
     match at {
         Some(at) => tokio::time::sleep_until(deadline(at)).await,
         None => std::future::pending().await,
