@@ -339,7 +339,7 @@ async fn contacts(global: &Global, args: &Contacts, output: &mut Output) -> Resu
                     "not verified"
                 };
                 let value = json!({"event": "contact", "name": c.name.reveal(), "verified": c.verified,
-                    "tokens": c.tokens, "embedded": c.embedded});
+                    "tokens": c.tokens, "embedded": c.embedded, "needs_turn": c.needs_turn});
                 output.say(
                     &value,
                     &format!("{}  {mark}, {} calls left", c.name.reveal(), c.tokens),

@@ -33,7 +33,8 @@ pub struct EngineConfig {
     pub audio: AudioFactory,
     /// Legs to open in a call, 2 to 16. Default 8. More legs lower the delay and cost circuits.
     pub legs: u8,
-    /// Address of the server that mints TURN credentials; without it TURN legs are refused.
+    /// Address of the server that mints TURN credentials. Without it they come from the mailbox
+    /// server of the contact or of this person; where there is neither, TURN legs are refused.
     pub credentials: Option<OnionKey>,
     /// Mailbox server for addresses made from now on; `None` embeds the mailbox in this engine.
     pub mailbox_server: Option<OnionKey>,
@@ -127,6 +128,8 @@ pub struct ContactInfo {
     pub tokens: usize,
     /// Whether the address is embedded in this engine or on a mailbox server.
     pub embedded: bool,
+    /// They are reached by a mailbox server, so only a call over TURN legs can be placed.
+    pub needs_turn: bool,
 }
 
 /// Where a call is.

@@ -9,9 +9,10 @@ use tacit_signaling::payload::{CodecParameters, Offer, Opening, PipeMessage, Rep
 use tacit_signaling::{Caller, CallerEvent, RingTo};
 use tacit_tor::Target;
 use tacit_types::limits::{ONION_PORT_LEGS, ONION_PORT_SIGNALING, RING_TIMEOUT};
-use tacit_types::{LegKind, Reason};
+use tacit_types::{LegKind, Reason, Role};
 use tokio::sync::mpsc;
 
+use crate::agreement::{may_offer, settle};
 use crate::api::{CallId, CallState, Event, Timing};
 use crate::call::{Handshake, LegPlan, Link, LinkEvent, OpenedTurn, TurnPlan};
 use crate::clock::now;
@@ -52,10 +53,13 @@ struct Answered {
 impl Dial {
     /// Rings and returns what the answered call starts with.
     pub(crate) async fn ring(self) -> Result<Handshake, Reason> {
+        may_offer(self.kind, self.shared.peer_address(self.contact)?.hosting)?;
         let turn = match self.kind {
             LegKind::Turn => {
                 self.state(CallState::OpeningCircuits);
-                Some(self.shared.open_turn(None).await?)
+                let server = self.shared.credentials_server(self.contact, Role::Caller);
+                let server = server.ok_or(Reason::TurnUnreachable)?;
+                Some(self.shared.open_turn(server, None).await?)
             }
             LegKind::Onion => None,
         };
@@ -86,8 +90,7 @@ impl Dial {
         let last_batch = self.shared.last_batch(self.contact);
         ringer.machine.send(&PipeMessage::Confirm { last_batch });
         ringer.flush().ok_or(Reason::ServerLost)?;
-        self.state(CallState::Ringing);
-        Ok(self.handshake(answered, ringer, turn))
+        self.handshake(answered, ringer, turn)
     }
 
     /// Whether new tokens may help where these did not.
@@ -222,20 +225,33 @@ impl Dial {
         }
     }
 
-    fn handshake(&self, answered: Answered, ringer: Ringer, turn: Option<OpenedTurn>) -> Handshake {
+    /// # Errors
+    /// [`Reason::NoCommonLegs`] if the callee wants legs that cannot be; it is told that this is over.
+    fn handshake(
+        &self,
+        answered: Answered,
+        mut ringer: Ringer,
+        turn: Option<OpenedTurn>,
+    ) -> Result<Handshake, Reason> {
         let Answered {
             keys,
             reply,
             materials,
         } = answered;
+        let settled = settle(self.kind, reply.leg_kind, materials.address.hosting);
+        if settled.is_err() {
+            ringer.machine.send(&PipeMessage::Bye);
+        }
+        // Whatever comes of it, the stream closes a random while later.
         let link = link_over(ringer, self.shared.keep_running());
-        // The callee may choose the kind that exposes less, never the other way round.
-        let plan = match (turn, reply.leg_kind) {
-            (Some(opened), LegKind::Turn) => LegPlan::Turn(TurnPlan {
+        let kind = settled?;
+        self.state(CallState::Ringing);
+        let plan = match turn.filter(|_| kind == LegKind::Turn) {
+            Some(opened) => LegPlan::Turn(TurnPlan {
                 opened,
                 peers: reply.candidates,
             }),
-            _ => LegPlan::OnionOpen {
+            None => LegPlan::OnionOpen {
                 target: Target::Onion {
                     key: materials.address.server,
                     port: ONION_PORT_LEGS,
@@ -243,18 +259,13 @@ impl Dial {
                 },
             },
         };
-        let kind = if matches!(plan, LegPlan::Turn(_)) {
-            LegKind::Turn
-        } else {
-            LegKind::Onion
-        };
-        Handshake {
+        Ok(Handshake {
             keys: *keys,
             kind,
             legs: reply.legs.min(self.shared.legs()),
             link,
             plan,
-        }
+        })
     }
 }
 

@@ -71,6 +71,7 @@
 //! from which this one is put together).
 #![forbid(unsafe_code)]
 
+mod agreement;
 pub mod api;
 mod call;
 pub mod clock;

@@ -2,12 +2,16 @@
 //! asked for.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tacit_types::{OnionKey, Reason};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf,
+};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use crate::network::{BoxStream, ByteStream, Host, Network};
@@ -27,6 +31,7 @@ pub struct MemoryNetwork {
     addresses: Arc<Mutex<BTreeMap<OnionKey, Arrivals>>>,
     delay: Duration,
     cut: watch::Sender<u64>,
+    loopback_exits: bool,
 }
 
 impl Default for MemoryNetwork {
@@ -43,7 +48,16 @@ impl MemoryNetwork {
             addresses: Arc::default(),
             delay,
             cut: watch::Sender::new(0),
+            loopback_exits: false,
         }
+    }
+
+    /// The same network with exits to this computer, and to nowhere else: a target at a loopback
+    /// address is reached by real TCP, so that TURN legs work with a TURN server on this computer.
+    #[must_use]
+    pub fn with_loopback_exits(mut self) -> Self {
+        self.loopback_exits = true;
+        self
     }
 
     /// Breaks every stream that exists now; new ones work.
@@ -54,19 +68,39 @@ impl MemoryNetwork {
     fn pair(&self) -> (DuplexStream, DuplexStream) {
         let (a, a_far) = tokio::io::duplex(STREAM_BUFFER);
         let (b, b_far) = tokio::io::duplex(STREAM_BUFFER);
-        let (a_read, a_write) = tokio::io::split(a_far);
-        let (b_read, b_write) = tokio::io::split(b_far);
-        for (read, write) in [(a_read, b_write), (b_read, a_write)] {
-            tokio::spawn(carry(read, write, self.delay, self.cut.subscribe()));
-        }
+        self.splice(a_far, b_far);
         (a, b)
+    }
+
+    /// Carries bytes both ways between two streams.
+    fn splice<A, B>(&self, a: A, b: B)
+    where
+        A: AsyncRead + AsyncWrite + Send + 'static,
+        B: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (a_read, a_write) = tokio::io::split(a);
+        let (b_read, b_write) = tokio::io::split(b);
+        tokio::spawn(carry(a_read, b_write, self.delay, self.cut.subscribe()));
+        tokio::spawn(carry(b_read, a_write, self.delay, self.cut.subscribe()));
+    }
+
+    async fn exit(self, addr: SocketAddr) -> Result<BoxStream, Reason> {
+        if !self.loopback_exits || !addr.ip().is_loopback() {
+            return Err(Reason::TurnUnreachable);
+        }
+        let unreachable = |_| Reason::TurnUnreachable;
+        let far = TcpStream::connect(addr).await.map_err(unreachable)?;
+        far.set_nodelay(true).map_err(unreachable)?;
+        let (near, here) = tokio::io::duplex(STREAM_BUFFER);
+        self.splice(here, far);
+        Ok(Box::new(near))
     }
 }
 
 /// Carries bytes one way, `delay` late, until either end closes or the network is cut.
-async fn carry(
-    mut read: tokio::io::ReadHalf<DuplexStream>,
-    mut write: tokio::io::WriteHalf<DuplexStream>,
+async fn carry<R: AsyncRead, W: AsyncWrite>(
+    mut read: ReadHalf<R>,
+    mut write: WriteHalf<W>,
     delay: Duration,
     mut cut: watch::Receiver<u64>,
 ) {
@@ -133,8 +167,9 @@ impl Drop for MemoryHost {
 
 impl Network for MemoryNetwork {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<BoxStream, Reason>> {
-        let Target::Onion { key, port, .. } = target else {
-            return Box::pin(std::future::ready(Err(Reason::TurnUnreachable)));
+        let (key, port) = match target {
+            Target::Onion { key, port, .. } => (key, port),
+            Target::Exit { addr } => return Box::pin(self.clone().exit(addr)),
         };
         let arrivals = self
             .addresses

@@ -23,7 +23,9 @@ use tacit_signaling::{Caller, CallerEvent, RingTo};
 use tacit_tor::Target;
 use tacit_types::limits::ONION_PORT_SIGNALING;
 use tacit_types::{Reason, Timestamp};
+use tokio::time::Instant;
 
+use crate::call::random_up_to;
 use crate::clock::now;
 use crate::frames::FrameIo;
 use crate::ledger::{ContactId, ResyncMaterials, ResyncState};
@@ -32,6 +34,8 @@ use crate::shared::Shared;
 
 /// Shortest time between two RESYNCs with one contact, in either role.
 const INTERVAL: Duration = Duration::from_secs(3600);
+/// At an engine's start, RESYNCs are spread over this time.
+const SPREAD: Duration = Duration::from_secs(600);
 /// A RESYNC that takes longer is given up.
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -49,7 +53,7 @@ impl ResyncTimes {
         take(&mut self.asked, contact, now)
     }
 
-    /// No ring left: the hour's RESYNC was not used.
+    /// No ring reached the contact: the hour's RESYNC was not used.
     pub(crate) fn give_back(&mut self, contact: ContactId) {
         self.asked.remove(&contact);
     }
@@ -75,10 +79,18 @@ fn take(times: &mut BTreeMap<ContactId, Timestamp>, contact: ContactId, now: Tim
     true
 }
 
-/// Renews the tokens of every contact that is short of them, in the background.
-pub(crate) fn renew_all(shared: &Arc<Shared>) {
-    for contact in shared.with_ledger(|l| l.wanting_resync()) {
-        renew(shared, contact);
+/// Renews the tokens of every contact that is short of them, each at a random moment within
+/// [`SPREAD`]: rings that leave together, whether to people's own devices or to mailbox servers, would
+/// show whoever sees two of them that these are contacts of one person. Whoever places a call
+/// meanwhile does not wait: a call renews the tokens that it needs.
+pub(crate) async fn renew_all(shared: Arc<Shared>) {
+    let wanting = shared.with_ledger(|l| l.wanting_resync());
+    let moment = |contact| (Instant::now() + random_up_to(SPREAD), contact);
+    let mut moments: Vec<_> = wanting.into_iter().map(moment).collect();
+    moments.sort_unstable();
+    for (moment, contact) in moments {
+        tokio::time::sleep_until(moment).await;
+        renew(&shared, contact);
     }
 }
 
@@ -98,7 +110,8 @@ pub(crate) fn renew(shared: &Arc<Shared>, contact: ContactId) {
 /// Rings a contact for a RESYNC; afterwards there are tokens.
 ///
 /// # Errors
-/// [`Reason::PeerNoToken`] if there was one within the hour or it came to nothing.
+/// [`Reason::PeerNoToken`] if there was one within the hour or it came to nothing, or why the contact
+/// could not be rung.
 pub(crate) async fn resync(shared: &Arc<Shared>, contact: ContactId) -> Result<(), Reason> {
     let turn = shared.with_resyncs(|r| r.turn(contact));
     let _turn = turn.lock().await;
@@ -111,9 +124,14 @@ pub(crate) async fn resync(shared: &Arc<Shared>, contact: ContactId) -> Result<(
         return Err(Reason::PeerNoToken);
     }
     let exchange = async {
+        let give_back = || shared.with_resyncs(|r| r.give_back(contact));
         let reached = reach(shared, &materials).await;
-        let mut ringer = reached.inspect_err(|_| shared.with_resyncs(|r| r.give_back(contact)))?;
-        let (reply, keys) = ring(&mut ringer, &materials).await?;
+        let mut ringer = reached.inspect_err(|_| give_back())?;
+        let rung = ring(&mut ringer, &materials).await;
+        if matches!(rung, Err(Reason::PeerUnreachable)) {
+            give_back();
+        }
+        let (reply, keys) = rung?;
         let renewed = third_message(shared, contact, &mut ringer, &reply, &keys).await;
         linger(ringer);
         renewed
@@ -148,6 +166,9 @@ async fn reach(shared: &Arc<Shared>, materials: &ResyncMaterials) -> Result<Ring
 }
 
 /// Messages 1 and 2.
+///
+/// # Errors
+/// [`Reason::PeerUnreachable`] if the contact did not get the ring.
 async fn ring(
     ringer: &mut Ringer,
     materials: &ResyncMaterials,
@@ -179,8 +200,9 @@ async fn ring(
                 };
                 return Ok((reply, keys));
             }
-            CallerEvent::Refused
-            | CallerEvent::NoAnswer
+            // Their server answers, they are not there: an operated one outlives its people.
+            CallerEvent::Refused => return Err(Reason::PeerUnreachable),
+            CallerEvent::NoAnswer
             | CallerEvent::ServerLost
             | CallerEvent::Unreadable
             | CallerEvent::Close => return Err(Reason::PeerNoToken),

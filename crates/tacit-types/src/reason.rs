@@ -40,6 +40,8 @@ reasons! {
     HungUp = "call.hung_up", "You ended the call.", "Nothing to do.";
     PeerHungUp = "call.peer_hung_up", "The other person ended the call.", "Nothing to do.";
     LegsLost = "call.legs_lost", "Every circuit of the call was lost and it could not be resumed.", "Call again.";
+    NeedsTurn = "call.needs_turn", "This contact is called through a mailbox server, so onion legs do not lead to them.", "Call with `--legs turn`.";
+    NoCommonLegs = "call.no_common_legs", "The two devices found no kind of legs that both can use.", "Update Tacit on both sides and check `servers.credentials`.";
     Busy = "call.busy", "You are already in a call.", "End that call first.";
     NotVerified = "call.not_verified", "The two words did not match, so the call was ended.", "Meet in person and exchange a new invite.";
     TorBlocked = "tor.blocked", "Tor cannot be reached from this network.", "Check the network, or set a bridge or a system tor in the configuration.";
@@ -55,7 +57,7 @@ reasons! {
     InviteExpired = "invite.expired", "This invite has expired.", "Ask for a new one.";
     InviteMalformed = "invite.malformed", "This is not a complete Tacit invite.", "Copy the whole link, from `tacit:` to its last character.";
     InviteVersion = "invite.version", "This invite was made by another version of Tacit.", "Update Tacit on both sides.";
-    TurnUnreachable = "turn.unreachable", "The TURN server cannot be reached or refused us.", "Use onion legs (`--legs onion`), or check the server's settings.";
+    TurnUnreachable = "turn.unreachable", "The TURN server cannot be reached or refused us.", "Check `servers.credentials`; whoever has no mailbox server can be called with `--legs onion`.";
     ServerLost = "server.lost", "The connection to the mailbox server was lost.", "Call again.";
     ConfigInvalid = "config.invalid", "The configuration cannot be used.", "`tacit config check` shows the line.";
     AudioBadFile = "audio.bad_file", "The sound file cannot be used.", "Give a PCM WAV file with one or two audio channels.";

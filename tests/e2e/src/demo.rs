@@ -153,6 +153,16 @@ pub async fn meet(
         person.run(&["init"], Duration::from_secs(30)).await?;
     }
     say("Both have a profile. The callee invites the caller…");
+    let link = introduce(caller, callee).await?;
+    say("They are each other's contacts now, not verified yet.");
+    Ok(link)
+}
+
+/// The callee invites the caller; both have a profile. Returns the invite, which is used now.
+///
+/// # Errors
+/// What failed, in plain words.
+pub async fn introduce(caller: &Person, callee: &Person) -> Result<String, String> {
     let mut inviting = callee.tacit(&["invite", caller.name])?;
     let invite = inviting
         .wait_for("invite", Duration::from_secs(120), |e| {
@@ -171,7 +181,6 @@ pub async fn meet(
     let args = ["accept", &link, "--name", callee.name];
     caller.run(&args, Duration::from_secs(120)).await?;
     inviting.finish(Duration::from_secs(60)).await?;
-    say("They are each other's contacts now, not verified yet.");
     Ok(link)
 }
 

@@ -145,7 +145,8 @@ pub async fn server(
     Ok((running, address))
 }
 
-/// A person with an empty folder and a configuration for the private network.
+/// A person with an empty folder and a configuration for the private network, whose TURN credentials
+/// come from this server.
 ///
 /// # Errors
 /// If the files cannot be written.
@@ -155,10 +156,27 @@ pub fn person(
     network: &Network,
     credentials: &str,
 ) -> Result<Person, String> {
+    person_with(name, wanted, network, &[("credentials", credentials)])
+}
+
+/// A person with an empty folder and a configuration for the private network, with these servers.
+///
+/// # Errors
+/// If the files cannot be written.
+pub fn person_with(
+    name: &'static str,
+    wanted: &Wanted,
+    network: &Network,
+    servers: &[(&str, &str)],
+) -> Result<Person, String> {
     let dir = wanted.out.join(name);
     fresh(&dir)?;
+    let servers: String = servers
+        .iter()
+        .map(|(field, address)| format!("{field} = \"{address}\"\n"))
+        .collect();
     let config = format!(
-        "{}\n[servers]\ncredentials = \"{credentials}\"\ndangerous_allow_local_candidates = true\n",
+        "{}\n[servers]\n{servers}dangerous_allow_local_candidates = true\n",
         tor_section(network)
     );
     write(&dir.join("config.toml"), &config)?;

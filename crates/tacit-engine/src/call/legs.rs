@@ -14,7 +14,7 @@ use tacit_legs::shell::{
 use tacit_legs::{CandidatePolicy, JoinAcceptor, LegEvent, Peer, TurnConfig, TurnCredentials};
 use tacit_signaling::payload::Candidates;
 use tacit_tor::Target;
-use tacit_types::{LegIndex, Reason};
+use tacit_types::{LegIndex, OnionKey, Reason};
 use tokio::sync::mpsc;
 
 use crate::network::{BoxStream, Network};
@@ -43,6 +43,8 @@ pub(crate) enum LegPlan {
     Turn(TurnPlan),
     /// Allocations to be opened while it rings (callee); the candidates follow by PIPE.
     TurnLater {
+        /// Mints the credentials.
+        server: OnionKey,
         /// The caller's candidates.
         peers: Option<Candidates>,
     },

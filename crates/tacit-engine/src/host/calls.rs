@@ -2,15 +2,16 @@
 
 use tacit_crypto::{BatchNumber, Purpose, Refill};
 use tacit_signaling::Callee;
-use tacit_signaling::callee::{AuthenticatedRing, Authority, IncomingRing};
+use tacit_signaling::callee::{AuthenticatedRing, IncomingRing};
 use tacit_signaling::frame::Handle;
 use tacit_signaling::glare::{Glare, resolve};
 use tacit_signaling::limits::{PROTOCOL_VERSION, REFILL_TOKENS};
 use tacit_signaling::payload::{Offer, Opening, PipeMessage, Reply, Response, Status};
-use tacit_types::{LegKind, Role, Timestamp};
+use tacit_types::{LegKind, OnionKey, Role, Timestamp};
 use tokio::sync::mpsc;
 
 use super::{Address, LEG_STREAMS, Outbound, Ringing};
+use crate::agreement;
 use crate::api::{CallId, Event, Timing};
 use crate::call::{CallCommand, Handshake, LegPlan, Link};
 use crate::clock::now;
@@ -21,6 +22,8 @@ use crate::shared::OurRing;
 struct Answering {
     handle: Handle,
     offer: Offer,
+    /// With TURN legs: who mints our credentials.
+    turn: Option<OnionKey>,
     last_batch: BatchNumber,
     refill: Option<Refill>,
     resume: bool,
@@ -35,18 +38,13 @@ impl Address {
             .shared
             .with_ledger(|l| l.authorise(self.id, generation.0, index))?;
         let handle = ring.handle();
-        let authority = Authority {
-            server: self.own.server,
-            mailbox: self.own.mailbox.id(),
-            token: ours.token,
-            local: &ours.local,
-            remote: Some(&ours.remote),
-            psk: Some(&ours.psk),
-        };
+        let authority =
+            self.authority(ours.token, &ours.local, Some(&ours.remote), Some(&ours.psk));
         let ring = ring.authenticate(&authority).ok()?;
         let (Opening::Call(offer) | Opening::Resume(offer)) = ring.opening().clone() else {
             return None;
         };
+        let turn = self.answer_over(offer.leg_kind)?;
         let resume = matches!(ring.opening(), Opening::Resume(_));
         let crossed = if resume { None } else { self.glare(&ring)? };
         // Durable before anything shows that the ring arrived.
@@ -63,6 +61,7 @@ impl Address {
             Answering {
                 handle,
                 offer,
+                turn,
                 last_batch,
                 refill,
                 resume,
@@ -70,6 +69,14 @@ impl Address {
                 seen,
             },
         )
+    }
+
+    /// Where the credentials for TURN legs come from, or that it will be onion legs. `None` if no
+    /// answer to this offer would work: then there is none, as for a ring that is not authentic.
+    fn answer_over(&self, offered: LegKind) -> Option<Option<OnionKey>> {
+        let server = self.shared.credentials_server(self.id, Role::Callee);
+        let kind = agreement::answer(offered, self.own.hosting, server.is_some())?;
+        Some(server.filter(|_| kind == LegKind::Turn))
     }
 
     /// Both rang at once: `None` if our ring goes on and this one is not answered, else our call
@@ -94,10 +101,9 @@ impl Address {
         ring: AuthenticatedRing,
         a: Answering,
     ) -> Option<()> {
-        let kind = if self.shared.has_turn() {
-            a.offer.leg_kind
-        } else {
-            LegKind::Onion
+        let kind = match a.turn {
+            Some(_) => LegKind::Turn,
+            None => LegKind::Onion,
         };
         let legs = a.offer.legs.min(self.shared.legs());
         let reply = Reply {
@@ -122,11 +128,12 @@ impl Address {
         if let Some(link) = self.links.get_mut(&a.handle) {
             link.held_back = Some((a.offer.last_batch, a.offer.refill));
         }
-        let plan = match kind {
-            LegKind::Turn => LegPlan::TurnLater {
+        let plan = match a.turn {
+            Some(server) => LegPlan::TurnLater {
+                server,
                 peers: a.offer.candidates,
             },
-            LegKind::Onion => {
+            None => {
                 let (sender, streams) = mpsc::channel(LEG_STREAMS);
                 self.legs = Some(sender);
                 LegPlan::OnionAccept { streams }

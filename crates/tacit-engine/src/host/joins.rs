@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tacit_crypto::{BatchNumber, Purpose, StaticPublic};
 use tacit_signaling::Callee;
-use tacit_signaling::callee::{Authority, IncomingRing};
+use tacit_signaling::callee::IncomingRing;
 use tacit_signaling::frame::Handle;
 use tacit_signaling::limits::PROTOCOL_VERSION;
 use tacit_signaling::payload::{JoinReply, Opening, PipeMessage, Response, Status};
@@ -20,14 +20,7 @@ impl Address {
             .shared
             .with_ledger(|l| l.invite_materials(self.id, unix_now()))?;
         let handle = ring.handle();
-        let authority = Authority {
-            server: self.own.server,
-            mailbox: self.own.mailbox.id(),
-            token,
-            local: &local,
-            remote: None,
-            psk: Some(&psk),
-        };
+        let authority = self.authority(token, &local, None, Some(&psk));
         let ring = ring.authenticate(&authority).ok()?;
         let joiner: StaticPublic = ring.remote_static();
         let Opening::Join(offer) = ring.opening().clone() else {

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tacit_crypto::{BatchNumber, Generation, Purpose, Refill, SessionKeys, Token};
+use tacit_crypto::{
+    BatchNumber, Generation, Psk, Purpose, Refill, SessionKeys, StaticKeypair, StaticPublic, Token,
+};
 use tacit_mailbox_server::{BoxedStream, serve_embedded};
-use tacit_signaling::callee::{CalleeEvent, IncomingRing};
+use tacit_signaling::callee::{Authority, CalleeEvent, IncomingRing};
 use tacit_signaling::frame::{Attach, Handle};
 use tacit_signaling::payload::PipeMessage;
 use tacit_signaling::{Callee, Rate};
@@ -38,6 +40,11 @@ const RING_RATE: Rate = Rate {
 const LEG_STREAMS: usize = 32;
 /// How long to wait before an address that could not be hosted is tried again.
 const RETRY: Duration = Duration::from_secs(20);
+/// The same for an address that a call may need for its resume, which is tried for a minute.
+const RETRY_IN_CALL: Duration = Duration::from_secs(3);
+/// Mailboxes that attach in one instant would be seen to be one person's, so at the start they
+/// attach within this time.
+const ATTACH_SPREAD: Duration = Duration::from_secs(20);
 /// A joined invite stays reachable this long, for an honest retry of a lost answer.
 const INVITE_LINGER: Duration = Duration::from_secs(5);
 
@@ -48,7 +55,10 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
     let mut changed = shared.watch_addresses();
     let mut running: BTreeMap<Key, Running> = BTreeMap::new();
     let mut told = (0, 0);
-    crate::resync::renew_all(&shared);
+    // A task of its own, which ends with this one.
+    let mut renewing = tokio::task::JoinSet::new();
+    renewing.spawn(crate::resync::renew_all(Arc::clone(&shared)));
+    let mut spread = true;
     let (reached_sender, mut reached) = mpsc::channel::<(Key, bool)>(16);
     loop {
         // A disk that cannot be written must not withdraw what is reachable.
@@ -65,9 +75,12 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
             }
             keep
         });
+        let operated = keys.values().filter(|r| r.own.identity.is_none());
+        // One that comes later comes alone.
+        let spread = std::mem::replace(&mut spread, false) && operated.count() > 1;
         for (key, reachable) in keys {
             running.entry(key).or_insert_with(|| {
-                let address = Address::new(Arc::clone(&shared), reachable);
+                let address = Address::new(Arc::clone(&shared), reachable, spread);
                 let reached = reached_sender.clone();
                 Running {
                     up: false,
@@ -132,6 +145,8 @@ struct Address {
     outbox: (mpsc::Sender<Outbound>, mpsc::Receiver<Outbound>),
     /// Generations that the server knows.
     attached: Vec<Generation>,
+    /// Whether others of ours attach at the same time.
+    spread: bool,
 }
 
 /// An answered ring.
@@ -170,7 +185,7 @@ struct Outbound {
 }
 
 impl Address {
-    fn new(shared: Arc<Shared>, reachable: Reachable) -> Self {
+    fn new(shared: Arc<Shared>, reachable: Reachable, spread: bool) -> Self {
         let Reachable { id, own, invite } = reachable;
         Self {
             shared,
@@ -181,14 +196,32 @@ impl Address {
             legs: None,
             outbox: mpsc::channel(LINK_QUEUE),
             attached: Vec::new(),
+            spread,
+        }
+    }
+
+    /// What a ring to this address must authenticate against.
+    fn authority<'a>(
+        &self,
+        token: Token,
+        local: &'a StaticKeypair,
+        remote: Option<&'a StaticPublic>,
+        psk: Option<&'a Psk>,
+    ) -> Authority<'a> {
+        Authority {
+            server: self.own.server,
+            mailbox: self.own.mailbox.id(),
+            token,
+            local,
+            remote,
+            psk,
         }
     }
 
     /// Hosts the address again and again until the task is ended.
     async fn attend(mut self, reached: mpsc::Sender<(Key, bool)>, key: Key) {
-        if self.own.identity.is_none() {
-            // Mailboxes that attach in one instant would be seen to be one person's.
-            tokio::time::sleep(random_up_to(RETRY)).await;
+        if self.spread && self.own.identity.is_none() {
+            tokio::time::sleep(random_up_to(ATTACH_SPREAD)).await;
         }
         loop {
             let end = if self.own.identity.is_some() {
@@ -202,7 +235,12 @@ impl Address {
             );
             let _ = reached.send((key, false)).await;
             self.forget_rings();
-            tokio::time::sleep(RETRY + random_up_to(RETRY)).await;
+            let retry = if self.shared.resumable(self.id).is_some() {
+                RETRY_IN_CALL
+            } else {
+                RETRY
+            };
+            tokio::time::sleep(retry + random_up_to(retry)).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tacit_crypto::Purpose;
 use tacit_signaling::Callee;
-use tacit_signaling::callee::{Authority, IncomingRing};
+use tacit_signaling::callee::IncomingRing;
 use tacit_signaling::frame::Handle;
 use tacit_signaling::payload::{Opening, PipeMessage};
 
@@ -17,14 +17,7 @@ impl Address {
             .shared
             .with_ledger(|l| l.authorise_resync(self.id, generation.0, index))?;
         let handle = ring.handle();
-        let authority = Authority {
-            server: self.own.server,
-            mailbox: self.own.mailbox.id(),
-            token: ours.token,
-            local: &ours.local,
-            remote: Some(&ours.remote),
-            psk: None,
-        };
+        let authority = self.authority(ours.token, &ours.local, Some(&ours.remote), None);
         let ring = ring.authenticate(&authority).ok()?;
         let Opening::Resync(offer) = ring.opening().clone() else {
             return None;

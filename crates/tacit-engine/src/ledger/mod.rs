@@ -261,6 +261,7 @@ impl Ledger {
                 verified: c.verified,
                 tokens: c.held.remaining(),
                 embedded: c.own.hosting == Hosting::Embedded,
+                needs_turn: c.peer.address.hosting == Hosting::Operated,
             })
             .collect();
         all.sort_by(|a, b| a.name.reveal().cmp(b.name.reveal()));
@@ -403,6 +404,19 @@ impl Ledger {
     /// [`Reason::ContactUnknown`].
     pub(crate) fn peer_address(&self, id: ContactId) -> Result<ContactAddress, Reason> {
         self.get(id).map(|c| c.peer.address.clone())
+    }
+
+    /// The operated servers of our mailbox for a contact, and of the contact's for us.
+    #[must_use]
+    pub(crate) fn mailbox_servers(&self, id: ContactId) -> (Option<OnionKey>, Option<OnionKey>) {
+        let operated = |hosting, server| (hosting == Hosting::Operated).then_some(server);
+        match self.get(id) {
+            Ok(c) => (
+                operated(c.own.hosting, c.own.server),
+                operated(c.peer.address.hosting, c.peer.address.server),
+            ),
+            Err(_) => (None, None),
+        }
     }
 
     /// The contact can be rung at another address from now on.

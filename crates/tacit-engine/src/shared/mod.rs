@@ -10,7 +10,7 @@ use tacit_audio::{Sink, Source};
 use tacit_crypto::BatchNumber;
 use tacit_legs::CandidatePolicy;
 use tacit_signaling::payload::{Candidates, ContactAddress, PipeMessage};
-use tacit_types::{OnionKey, Reason, Redacted};
+use tacit_types::{OnionKey, Reason, Redacted, Role};
 use tokio::sync::{broadcast, watch};
 
 use crate::api::{AudioFactory, CallId, Event};
@@ -114,10 +114,6 @@ impl Shared {
         self.settings.mailbox_server
     }
 
-    pub(crate) const fn has_turn(&self) -> bool {
-        self.settings.credentials.is_some()
-    }
-
     /// Tells the embedding program, unless the event is of a hidden call. Nobody listening is no
     /// error.
     pub(crate) fn event(&self, event: Event) {
@@ -208,8 +204,22 @@ impl Shared {
 
     // ---- TURN ---------------------------------------------------------------------------------
 
-    pub(crate) async fn open_turn(&self, peers: Option<&Candidates>) -> Result<OpenedTurn, Reason> {
-        let server = self.settings.credentials.ok_or(Reason::TurnUnreachable)?;
+    /// Who mints the TURN credentials of a call with a contact, if anybody does: the server that was
+    /// configured for it; a caller without one asks the server of the mailbox that it rings, so that
+    /// both ends come to one TURN server by themselves; last, the server of our own mailbox. A callee
+    /// never asks the caller's: nobody else chooses where it connects to.
+    pub(crate) fn credentials_server(&self, contact: ContactId, role: Role) -> Option<OnionKey> {
+        let (ours, theirs) = self.with_ledger(|l| l.mailbox_servers(contact));
+        let theirs = theirs.filter(|_| role == Role::Caller);
+        self.settings.credentials.or(theirs).or(ours)
+    }
+
+    /// Opens allocations with credentials from `server`.
+    pub(crate) async fn open_turn(
+        &self,
+        server: OnionKey,
+        peers: Option<&Candidates>,
+    ) -> Result<OpenedTurn, Reason> {
         let count = usize::from(self.settings.legs);
         let access = crate::credentials::fetch(&*self.network, server, count).await?;
         let (policy, report) = (self.settings.candidates, self.settings.report_circuits);

@@ -6,7 +6,9 @@ use tacit_engine::{CallState, Command, Event, Invite};
 use tacit_signaling::limits::SIGNALING_FRAME_BYTES;
 use tacit_types::Reason;
 
-use crate::common::{Disk, PATIENCE, Person, RESUME_WITHIN, World, alice_and_bob, connect, meet};
+use crate::common::{
+    Disk, PATIENCE, Person, RESUME_WITHIN, Setup, World, alice_and_bob, connect, meet,
+};
 
 /// More writes than any of these stories needs.
 const MANY: usize = 40;
@@ -68,13 +70,17 @@ async fn a_resume_of_a_call_that_the_other_side_ended_ends() {
 
 /// Alice, who knows Bob but has no token of his: whenever they met, the line broke before. Further
 /// streams of hers end after so many frames.
-async fn without_tokens(world: &World, frames: &[usize]) -> (Person, Person) {
+pub(crate) async fn without_tokens(
+    world: &World,
+    bob: Setup,
+    frames: &[usize],
+) -> (Person, Person) {
     let setup = world.setup();
     // HELLO and ANSWER of each try arrive, the tokens never do, and the RESYNC does not even start.
     setup.tap.end_streams_after(&[2 * SIGNALING_FRAME_BYTES; 3]);
     setup.tap.end_streams_after(&[0]);
     let mut alice = world.person_with("alice", setup);
-    let mut bob = world.person("bob");
+    let mut bob = world.person_with("bob", bob);
     let invite = bob.invite("Alice");
     bob.until("invite", |e| {
         matches!(e, Event::InviteReachable).then_some(())
@@ -91,7 +97,7 @@ async fn without_tokens(world: &World, frames: &[usize]) -> (Person, Person) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_wallet_is_filled_again() {
     let world = World::new();
-    let (mut alice, mut bob) = without_tokens(&world, &[]).await;
+    let (mut alice, mut bob) = without_tokens(&world, world.setup(), &[]).await;
     let (ours, _) = connect(&mut alice, "Bob", &mut bob).await;
     assert!(alice.contact("Bob").unwrap().tokens >= 8);
     alice.command(Command::HangUp(ours)).unwrap();
@@ -106,7 +112,7 @@ async fn a_resync_that_breaks_off_anywhere_does_no_harm() {
     // HELLO; ANSWER; Bob's tokens; what follows is complete.
     for frames in 0..=3 {
         let world = World::new();
-        let (mut alice, mut bob) = without_tokens(&world, &[WHOLE, frames]).await;
+        let (mut alice, mut bob) = without_tokens(&world, world.setup(), &[WHOLE, frames]).await;
         alice.dial("Bob").unwrap();
         if frames < 3 {
             assert_eq!(alice.ended().await, Reason::PeerNoToken, "{frames} frames");

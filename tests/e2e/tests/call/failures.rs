@@ -74,6 +74,14 @@ impl World {
     }
 
     pub(crate) async fn without_credentials_server(&self) -> Outcome {
+        self.alice_without_credentials_server()?
+            .refused(&["call", "bob", "--legs", "turn"], "turn.unreachable", STEP)
+            .await
+            .map(drop)
+    }
+
+    /// Alice with a configuration that names no server.
+    pub(crate) fn alice_without_credentials_server(&self) -> Result<Person, String> {
         let mut alice = self.alice().clone();
         let config = std::fs::read_to_string(&alice.config).map_err(|e| e.to_string())?;
         let without: Vec<&str> = config
@@ -82,10 +90,7 @@ impl World {
             .collect();
         alice.config = self.out("without-credentials.toml");
         std::fs::write(&alice.config, without.join("\n")).map_err(|e| e.to_string())?;
-        alice
-            .refused(&["call", "bob", "--legs", "turn"], "turn.unreachable", STEP)
-            .await
-            .map(drop)
+        Ok(alice)
     }
 
     /// All legs are on one coturn: the call comes back or ends with a reason.

@@ -4,11 +4,12 @@
 //! one before left the two people.
 
 mod failures;
+mod operated;
 mod world;
 
 use tacit_e2e::demo::meet;
 use tacit_e2e::scenarios::{Scenarios, lacking, no_panics, tell, wanted};
-use tacit_e2e::stage::{Set, person, set};
+use tacit_e2e::stage::{Set, person, person_with, set};
 use tacit_legs::coturn::Coturn;
 use tacit_quality::pulse::{PulseError, PulseNullSinks};
 use tacit_quality::skipped;
@@ -47,11 +48,14 @@ async fn two_people_call_each_other_and_things_go_wrong() {
         .expect("an address");
     let other = |name| person(name, &wanted, &stage.network, address).expect("a folder");
     let (carol, dave) = (other("carol"), other("dave"));
+    let erin = person_with("erin", &wanted, &stage.network, &[("mailbox", address)]);
+    let erin = erin.expect("a folder");
     let (alice, bob) = (stage.caller.clone(), stage.callee.clone());
     let met = all.run("invite and accept", meet(&alice, &bob, &say)).await;
     met.expect("without contacts there are no calls");
     let world = World { stage };
     with_files(&mut all, &world).await;
+    operated::scenarios(&mut all, &world, &erin).await;
     all.run("an invite taken twice", world.used_invite([&carol, &dave]))
         .await;
     all.run("callee offline", world.offline()).await;

@@ -114,12 +114,23 @@ impl World {
     }
 
     pub(crate) fn call(&self, name: &str, more: &[&str]) -> Result<Running, String> {
+        self.call_to("bob", self.alice(), name, more)
+    }
+
+    /// Alice calls somebody; `alice` may have another configuration than usual.
+    pub(crate) fn call_to(
+        &self,
+        whom: &str,
+        alice: &Person,
+        name: &str,
+        more: &[&str],
+    ) -> Result<Running, String> {
         let spoken = text(&self.stage.caller_speech.wav);
         let heard = text(&self.out(&format!("heard-by-alice-{name}.wav")));
         let trace = text(&self.out(&format!("trace-alice-{name}.txt")));
         let fixed = [
             "call",
-            "bob",
+            whom,
             "--audio-in",
             &spoken,
             "--audio-out",
@@ -127,7 +138,7 @@ impl World {
             "--trace",
             &trace,
         ];
-        self.alice().tacit(&[&fixed, more].concat())
+        alice.tacit(&[&fixed, more].concat())
     }
 
     pub(crate) async fn listen(&self, who: &Person, more: &[&str]) -> Result<Running, String> {
@@ -141,9 +152,18 @@ impl World {
     }
 
     pub(crate) async fn listen_with_files(&self, answer: &[&str]) -> Result<Running, String> {
+        self.listen_to_files(self.bob(), answer).await
+    }
+
+    /// Somebody listens, and speaks what Bob speaks.
+    pub(crate) async fn listen_to_files(
+        &self,
+        who: &Person,
+        answer: &[&str],
+    ) -> Result<Running, String> {
         let spoken = text(&self.stage.callee_speech.wav);
-        let heard = text(&self.out("heard-by-bob-{call}.wav"));
-        let trace = text(&self.out("trace-bob-{call}.txt"));
+        let heard = text(&self.out(&format!("heard-by-{}-{{call}}.wav", who.name)));
+        let trace = text(&self.out(&format!("trace-{}-{{call}}.txt", who.name)));
         let fixed = [
             "--audio-in",
             &spoken,
@@ -152,7 +172,7 @@ impl World {
             "--trace",
             &trace,
         ];
-        self.listen(self.bob(), &[&fixed, answer].concat()).await
+        self.listen(who, &[&fixed, answer].concat()).await
     }
 
     /// A whole call with words, sound and clock.
@@ -178,14 +198,15 @@ impl World {
         ended_with(&mut alice, "call.hung_up").await?;
         ended_with(bob, "call.peer_hung_up").await?;
         alice.finish(END).await?;
-        self.sound_and_clock("first", number)
+        self.sound_and_clock("first", "bob", number)
     }
 
-    pub(crate) fn sound_and_clock(&self, name: &str, number: u64) -> Outcome {
+    /// Alice's call of this name, which is the callee's call of this number, was heard at both ends.
+    pub(crate) fn sound_and_clock(&self, name: &str, callee: &str, number: u64) -> Outcome {
         let (alice, bob) = (&self.stage.caller_speech.wav, &self.stage.callee_speech.wav);
         for (spoken, who) in [
             (bob, format!("alice-{name}")),
-            (alice, format!("bob-{number}")),
+            (alice, format!("{callee}-{number}")),
         ] {
             let found = heard(spoken, &self.out(&format!("heard-by-{who}.wav")), 2..9)?;
             tell(&format!("  heard by {who}: {found:?}"));

@@ -47,13 +47,13 @@ impl Call {
                     self.add_peers(s, peers);
                 }
             }
-            LegPlan::TurnLater { peers } => {
+            LegPlan::TurnLater { server, peers } => {
                 let (report, opened) = oneshot::channel();
                 s.turn = Some(opened);
                 let shared = Arc::clone(&self.shared);
                 tokio::spawn(async move {
                     // A call that is over needs no allocations.
-                    let _ = report.send(shared.open_turn(peers.as_ref()).await);
+                    let _ = report.send(shared.open_turn(server, peers.as_ref()).await);
                 });
             }
         }

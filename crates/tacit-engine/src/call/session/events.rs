@@ -21,9 +21,9 @@ impl Call {
             Some(LinkEvent::NoAnswer) => {
                 (!self.accepted).then_some(Outcome::Ended(Reason::PeerNoAnswer))
             }
-            // The legs carry the call; only a call without legs needs its server.
+            // The legs carry the call; only a call without legs that work needs its server.
             Some(LinkEvent::Lost) | None => {
-                s.link_alive = false;
+                s.link_lost = Some(now());
                 (!self.connected && s.handles.is_empty())
                     .then_some(Outcome::Ended(Reason::ServerLost))
             }

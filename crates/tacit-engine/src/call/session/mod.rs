@@ -38,6 +38,9 @@ const REPLACE_INTERVAL: Duration = Duration::from_secs(35);
 const SETUP_LIMIT: Duration = Duration::from_secs(90);
 /// The mailbox machines end a ring first; this is for when their server is gone.
 const RING_GRACE: Duration = Duration::from_secs(3);
+/// A call whose mailbox server is lost before the first packet has come: so long its legs may still
+/// come up.
+const LINK_GRACE: Duration = Duration::from_secs(5);
 /// The meter reports this often.
 const METER_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -139,7 +142,8 @@ pub(in crate::call) struct Session {
     last_packet: Timestamp,
     pub(in crate::call) had_packet: bool,
     had_legs: bool,
-    link_alive: bool,
+    /// When the mailbox server was lost.
+    link_lost: Option<Timestamp>,
     turn: Option<oneshot::Receiver<Result<OpenedTurn, Reason>>>,
 }
 
@@ -245,7 +249,7 @@ impl Call {
             last_packet: at,
             had_packet: false,
             had_legs: false,
-            link_alive: true,
+            link_lost: None,
             turn: None,
         };
         self.plan_legs(&mut session, plan, at);
@@ -277,7 +281,7 @@ impl Call {
                 // What the person wants comes before what the mailbox server says: removing a contact
                 // hangs up and then withdraws the address.
                 command = self.commands.recv() => self.on_command(s, command),
-                event = s.link.events.recv(), if s.link_alive => self.on_link(s, event),
+                event = s.link.events.recv(), if s.link_lost.is_none() => self.on_link(s, event),
                 Some(done) = self.done.recv() => self.on_done(s, done),
             };
             if let Some(outcome) = outcome.or_else(|| self.drain(s)) {
@@ -313,6 +317,10 @@ impl Call {
     fn watch(&self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
         if !self.accepted && at > self.ring_until {
             return Some(Outcome::Ended(Reason::PeerNoAnswer));
+        }
+        let alone = s.link_lost.is_some_and(|lost| at > lost + LINK_GRACE);
+        if alone && !self.connected && !s.had_packet {
+            return Some(Outcome::Ended(Reason::ServerLost));
         }
         // The first packet of a call may have to wait for circuits that are still being built.
         let limit = if s.had_packet || self.interrupted {

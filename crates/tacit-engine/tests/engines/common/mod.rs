@@ -1,6 +1,8 @@
 //! People with engines of their own, each on a runtime of its own, so that one can crash.
 
 mod disk;
+mod impostor;
+mod server;
 mod sound;
 mod tap;
 
@@ -14,10 +16,12 @@ use tacit_engine::{
     CallId, CallState, Command, ContactInfo, DialOptions, Engine, EngineConfig, Event, EventStream,
     Invite,
 };
-use tacit_types::{LegKind, Reason};
+use tacit_types::{LegKind, OnionKey, Reason};
 use tokio::runtime::Runtime;
 
 pub(crate) use disk::Disk;
+pub(crate) use impostor::{Impostor, signaling_stream};
+pub(crate) use server::{MailboxServer, coturn};
 pub(crate) use sound::share_of;
 pub(crate) use tap::{Tap, Write};
 
@@ -32,6 +36,9 @@ pub(crate) struct Setup {
     pub(crate) tap: Tap,
     /// Hertz of the tone that the person speaks; silence without.
     pub(crate) tone: Option<f32>,
+    pub(crate) mailbox_server: Option<OnionKey>,
+    pub(crate) credentials: Option<OnionKey>,
+    pub(crate) resume_within: Duration,
 }
 
 /// A network and a folder.
@@ -43,7 +50,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
-            network: MemoryNetwork::new(Duration::from_millis(60)),
+            network: MemoryNetwork::new(Duration::from_millis(60)).with_loopback_exits(),
             dir: tempfile::tempdir().unwrap(),
         }
     }
@@ -53,6 +60,9 @@ impl World {
             disk: Disk::default(),
             tap: Tap::on(&self.network),
             tone: None,
+            mailbox_server: None,
+            credentials: None,
+            resume_within: RESUME_WITHIN,
         }
     }
 
@@ -61,7 +71,9 @@ impl World {
     }
 
     pub(crate) fn person_with(&self, name: &str, setup: Setup) -> Person {
-        let Setup { disk, tap, tone } = setup;
+        let Setup {
+            disk, tap, tone, ..
+        } = setup;
         let heard = self.dir.path().join(format!("{name}-heard.wav"));
         let spoken = self.dir.path().join(format!("{name}-spoken.wav"));
         if let Some(hertz) = tone {
@@ -74,7 +86,10 @@ impl World {
             .unwrap();
         let mut config = EngineConfig::new(Arc::new(tap.clone()), Box::new(disk.clone()));
         config.snapshot = disk.snapshot();
-        config.resume_within = RESUME_WITHIN;
+        config.resume_within = setup.resume_within;
+        config.mailbox_server = setup.mailbox_server;
+        config.credentials = setup.credentials;
+        config.dangerous_allow_local_candidates = true;
         let sink = heard.clone();
         config.audio = Box::new(move |_| {
             let source = tone.map_or(Source::Silence, |_| Source::Wav(spoken.clone()));
@@ -201,9 +216,14 @@ impl Person {
     }
 
     pub(crate) async fn reachable(&mut self, addresses: usize) {
+        self.reachable_of(addresses, addresses).await;
+    }
+
+    /// Waits until so many addresses of so many can be reached.
+    pub(crate) async fn reachable_of(&mut self, up: usize, all: usize) {
         self.until("address", |e| match e {
             Event::Listening { reachable, total } => {
-                (reachable == addresses && total == addresses).then_some(())
+                (reachable == up && total == all).then_some(())
             }
             _ => None,
         })
@@ -236,8 +256,11 @@ impl Person {
     }
 
     pub(crate) fn dial(&self, name: &str) -> Result<CallId, Reason> {
+        self.dial_over(LegKind::Onion, name)
+    }
+
+    pub(crate) fn dial_over(&self, legs: LegKind, name: &str) -> Result<CallId, Reason> {
         let _inside = self.runtime().enter();
-        let legs = LegKind::Onion;
         self.engine.dial(name, DialOptions { legs })
     }
 
@@ -296,7 +319,17 @@ pub(crate) async fn connect(
     name: &str,
     callee: &mut Person,
 ) -> (CallId, CallId) {
-    let ours = caller.dial(name).unwrap();
+    connect_over(LegKind::Onion, caller, name, callee).await
+}
+
+/// `caller` calls `callee` over legs of this kind; the callee accepts.
+pub(crate) async fn connect_over(
+    legs: LegKind,
+    caller: &mut Person,
+    name: &str,
+    callee: &mut Person,
+) -> (CallId, CallId) {
+    let ours = caller.dial_over(legs, name).unwrap();
     caller.state(CallState::Ringing).await;
     let (theirs, _) = callee.incoming().await;
     callee.command(Command::Accept(theirs)).unwrap();

@@ -11,8 +11,12 @@ use futures::future::BoxFuture;
 use tacit_engine::memory::MemoryNetwork;
 use tacit_engine::network::{BoxStream, ByteStream, Host, Network};
 use tacit_tor::{OnionHost, Target};
+use tacit_types::limits::ONION_PORT_SIGNALING;
 use tacit_types::{OnionKey, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A RING frame's first byte.
+const RING: u8 = 0x0c;
 
 /// One write of an engine to one of its streams.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub(crate) struct Write {
 struct Log {
     streams: usize,
     writes: Vec<Write>,
+    /// Every RING, as it was sent.
+    rings: Vec<Vec<u8>>,
     /// Bytes that the next opened streams deliver before they end.
     limits: VecDeque<usize>,
 }
@@ -53,6 +59,10 @@ impl Tap {
 
     pub(crate) fn writes(&self) -> Vec<Write> {
         self.log.lock().unwrap().writes.clone()
+    }
+
+    pub(crate) fn rings(&self) -> Vec<Vec<u8>> {
+        self.log.lock().unwrap().rings.clone()
     }
 
     /// Each of the next streams that are opened ends after so many bytes were read from it.
@@ -170,7 +180,11 @@ impl AsyncWrite for Tapped {
                 first: buf.first().copied().unwrap_or_default(),
                 at: Instant::now(),
             };
-            self.log.lock().unwrap().writes.push(write);
+            let mut log = self.log.lock().unwrap();
+            if write.port == ONION_PORT_SIGNALING && write.first == RING {
+                log.rings.push(buf[..len].to_vec());
+            }
+            log.writes.push(write);
         }
         poll
     }

@@ -1,0 +1,378 @@
+//! Calls to people whose mailbox is on somebody's server: they ring there, and talk over TURN legs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tacit_engine::memory::MemoryNetwork;
+use tacit_engine::network::Network as _;
+use tacit_engine::{CallState, Command, Event};
+use tacit_legs::coturn::Coturn;
+use tacit_legs::shell::{LegHandle, LegOutput, TurnSecurity, Wiring, open_turn_leg};
+use tacit_legs::tls::SpkiPin;
+use tacit_legs::{CandidatePolicy, Failure, LegEvent, TurnConfig, TurnCredentials};
+use tacit_mailbox_server::client::fetch_credentials;
+use tacit_mailbox_server::io::{read_frame, write_frame};
+use tacit_signaling::frame::{Cred, Frame};
+use tacit_signaling::payload::{Hosting, PipeMessage};
+use tacit_signaling::{CalleeEvent, CallerEvent};
+use tacit_tor::Target;
+use tacit_types::limits::ONION_PORT_LEGS;
+use tacit_types::{LegIndex, LegKind, Reason};
+use tokio::sync::mpsc;
+
+use crate::common::{
+    Impostor, MailboxServer, PATIENCE, Person, Setup, World, connect_over, coturn, meet, share_of,
+    signaling_stream,
+};
+use crate::recovery::without_tokens;
+
+/// People, a mailbox server and the TURN server beside it.
+struct Town {
+    world: World,
+    coturn: Coturn,
+    server: MailboxServer,
+}
+
+impl Town {
+    async fn new() -> Option<Self> {
+        let coturn = coturn()?;
+        let world = World::new();
+        let server = MailboxServer::start(&world.network, &coturn).await;
+        Some(Self {
+            world,
+            coturn,
+            server,
+        })
+    }
+
+    /// Somebody who speaks a tone, and whose mailbox is on the server.
+    fn operated(&self, hertz: f32) -> Setup {
+        let mut setup = self.embedded(hertz);
+        setup.mailbox_server = Some(self.server.key());
+        setup
+    }
+
+    /// Somebody who speaks a tone, and whose mailbox is on the own device.
+    fn embedded(&self, hertz: f32) -> Setup {
+        let mut setup = self.world.setup();
+        setup.tone = Some(hertz);
+        // An operated mailbox takes a few seconds to be attached again.
+        setup.resume_within = Duration::from_secs(60);
+        setup
+    }
+
+    /// Alice and Bob, who know each other; both can be reached.
+    async fn alice_and_bob(&self, alice: Setup, bob: Setup) -> (Person, Person) {
+        let mut alice = self.world.person_with("alice", alice);
+        let mut bob = self.world.person_with("bob", bob);
+        meet(&mut bob, "Bob", &mut alice, "Alice").await;
+        // The invite's address goes, the lasting one stays.
+        bob.reachable(1).await;
+        (alice, bob)
+    }
+
+    async fn stream(&self) -> tacit_engine::network::BoxStream {
+        signaling_stream(&self.world.network, self.server.key(), None).await
+    }
+}
+
+fn onion_leg_writes(person: &Person) -> usize {
+    let writes = person.tap.writes();
+    writes.iter().filter(|w| w.port == ONION_PORT_LEGS).count()
+}
+
+async fn hang_up(by: &mut Person, call: tacit_engine::CallId, other: &mut Person) {
+    by.command(Command::HangUp(call)).unwrap();
+    assert_eq!(by.ended().await, Reason::HungUp);
+    assert_eq!(other.ended().await, Reason::PeerHungUp);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_rings_through_an_operated_mailbox_and_carries_sound_both_ways() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    assert!(alice.contact("Bob").unwrap().needs_turn);
+    assert!(!bob.contact("Alice").unwrap().needs_turn);
+
+    let (writes, tokens) = (
+        alice.tap.writes().len(),
+        alice.contact("Bob").unwrap().tokens,
+    );
+    alice.dial("Bob").unwrap();
+    assert_eq!(alice.ended().await, Reason::NeedsTurn);
+    assert_eq!(alice.tap.writes().len(), writes, "nothing was sent");
+    assert_eq!(alice.contact("Bob").unwrap().tokens, tokens);
+
+    let (ours, _) = connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    assert_eq!(alice.words().await, bob.words().await);
+    alice.hears(3).await;
+    bob.hears(3).await;
+    hang_up(&mut alice, ours, &mut bob).await;
+    assert!(
+        share_of(&alice.heard, 660.0) > 0.5,
+        "Alice hears Bob's tone"
+    );
+    assert!(share_of(&bob.heard, 440.0) > 0.5, "Bob hears Alice's tone");
+    assert_eq!(onion_leg_writes(&alice) + onion_leg_writes(&bob), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_without_a_turn_server_answers_an_operated_caller_with_onion_legs() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    for legs in [LegKind::Turn, LegKind::Onion] {
+        let before = onion_leg_writes(&alice);
+        let (ours, _) = connect_over(legs, &mut bob, "Alice", &mut alice).await;
+        alice.hears(2).await;
+        bob.hears(2).await;
+        assert!(onion_leg_writes(&alice) > before);
+        hang_up(&mut bob, ours, &mut alice).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_over_turn_legs_come_back_whoever_is_operated() {
+    for callee_is_operated in [true, false] {
+        let Some(town) = Town::new().await else {
+            return;
+        };
+        let (mut alice, mut bob) = (town.operated(440.0), town.embedded(660.0));
+        if callee_is_operated {
+            (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+        } else {
+            bob.credentials = Some(town.server.key());
+        }
+        let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+        connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+        alice.hears(1).await;
+        bob.hears(1).await;
+        town.world.network.break_streams();
+        for person in [&mut alice, &mut bob] {
+            let lost = |e| matches!(e, Event::Interrupted(_)).then_some(());
+            person.until("interruption", lost).await;
+        }
+        for person in [&mut alice, &mut bob] {
+            let back = |e| matches!(e, Event::Resumed(_)).then_some(());
+            person.until("resumption", back).await;
+        }
+        alice.hears(2).await;
+        bob.hears(2).await;
+        assert_eq!(onion_leg_writes(&alice) + onion_leg_writes(&bob), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_learns_again_which_tokens_are_spent() {
+    let Some(mut town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    let (ours, _) = connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    hang_up(&mut alice, ours, &mut bob).await;
+    let ring = alice.tap.rings().pop().unwrap();
+
+    town.server.crash().await;
+    bob.reachable_of(0, 1).await;
+    alice.dial_over(LegKind::Turn, "Bob").unwrap();
+    assert_eq!(alice.ended().await, Reason::TurnUnreachable);
+    town.server.run(&town.coturn).await;
+    bob.all_reachable().await;
+
+    // The very frame that rang before: its token is refused before it gets to Bob.
+    let mut stream = town.stream().await;
+    assert!(matches!(next_frame(&mut stream).await, Frame::Hello(_)));
+    write_frame(&mut stream, &ring.try_into().unwrap())
+        .await
+        .unwrap();
+    assert!(matches!(next_frame(&mut stream).await, Frame::Nak));
+    connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    alice.hears(1).await;
+}
+
+async fn next_frame(stream: &mut tacit_engine::network::BoxStream) -> Frame {
+    let frame = tokio::time::timeout(PATIENCE, read_frame(stream)).await;
+    Frame::decode(&frame.expect("a frame in time").unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_gone_in_mid_ring_ends_the_ring_on_both_sides() {
+    let Some(mut town) = Town::new().await else {
+        return;
+    };
+    // Of its own, so that Bob's legs are still on their way when the other one is gone.
+    let credentials = MailboxServer::start(&town.world.network, &town.coturn).await;
+    let (alice, mut bob) = (town.embedded(440.0), town.operated(660.0));
+    bob.credentials = Some(credentials.key());
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    alice.dial_over(LegKind::Turn, "Bob").unwrap();
+    alice.state(CallState::Ringing).await;
+    town.server.crash().await;
+    bob.incoming().await;
+    assert_eq!(alice.ended().await, Reason::ServerLost);
+    assert_eq!(bob.ended().await, Reason::ServerLost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_wallet_is_filled_again_over_an_operated_mailbox() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (mut alice, mut bob) = without_tokens(&town.world, town.operated(660.0), &[]).await;
+    let (ours, _) = connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    assert!(alice.contact("Bob").unwrap().tokens >= 8);
+    hang_up(&mut alice, ours, &mut bob).await;
+}
+
+/// Mallory, who has taken an invite of `of`.
+async fn mallory(town: &Town, of: &mut Person, hosting: Hosting) -> Impostor {
+    let invite = of.invite("Mallory");
+    of.until("invite", |e| {
+        matches!(e, Event::InviteReachable).then_some(())
+    })
+    .await;
+    let mallory = Impostor::join(&town.world.network, &invite, town.server.key(), hosting).await;
+    of.until("contact", |e| {
+        matches!(e, Event::ContactAdded(_)).then_some(())
+    })
+    .await;
+    mallory
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_with_legs_that_cannot_be_ends_the_call() {
+    let stories = [
+        (Hosting::Operated, LegKind::Turn, LegKind::Onion),
+        // What exposes more than was offered.
+        (Hosting::Embedded, LegKind::Onion, LegKind::Turn),
+    ];
+    for (hosting, offer, answer) in stories {
+        let Some(town) = Town::new().await else {
+            return;
+        };
+        let mut setup = town.embedded(440.0);
+        setup.credentials = Some(town.server.key());
+        let mut alice = town.world.person_with("alice", setup);
+        let mallory = mallory(&town, &mut alice, hosting).await;
+        let mut line = mallory.attach().await;
+        alice.dial_over(offer, "Mallory").unwrap();
+        let handle = mallory.answer(&mut line, answer).await;
+        let told = loop {
+            match line.next().await {
+                CalleeEvent::Message { handle: h, message } if h == handle => match message {
+                    PipeMessage::Confirm { .. } => {}
+                    other => break other,
+                },
+                CalleeEvent::Closed(_) => panic!("Mallory is told nothing"),
+                _ => {}
+            }
+        };
+        assert_eq!(told, PipeMessage::Bye);
+        assert_eq!(alice.ended().await, Reason::NoCommonLegs);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_of_onion_legs_to_an_operated_mailbox_is_not_answered() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let mut bob = town.world.person_with("bob", town.operated(660.0));
+    let mut mallory = mallory(&town, &mut bob, Hosting::Operated).await;
+    bob.reachable(1).await;
+    // Kept open, so that it is not the end of its stream that keeps Bob from ringing.
+    let unanswered = mallory.ring(LegKind::Onion).await;
+    let mut answered = mallory.ring(LegKind::Turn).await;
+    let next = answered.next().await;
+    assert!(matches!(next, CallerEvent::Answered { .. }), "{next:?}");
+    bob.incoming().await;
+    let rang = |e: &&Event| matches!(e, Event::Incoming { .. });
+    assert_eq!(bob.seen.iter().filter(rang).count(), 1);
+    drop(unanswered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_allocation_takes_a_credential_that_the_server_minted_and_nobody_uses() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let minted = fetch_credentials(&mut town.stream().await, 1)
+        .await
+        .unwrap();
+    let [user, password] = {
+        let first = &minted[0].credentials[0];
+        [first.user.reveal(), first.password.reveal()]
+    };
+    let good = TurnCredentials::new(user, password);
+    let (leg, allocated) = allocate(&town, &minted[0], good.clone()).await;
+    assert!(allocated.is_ok(), "{allocated:?}");
+    let (_, used) = allocate(&town, &minted[0], good.clone()).await;
+    assert_eq!(used.unwrap_err(), Failure::Quota { code: 486 });
+    let made_up = TurnCredentials::new(user, "made up");
+    let (_, refused) = allocate(&town, &minted[0], made_up).await;
+    assert_eq!(
+        refused.unwrap_err(),
+        Failure::WrongCredentials { code: 401 }
+    );
+    drop(leg);
+
+    // The network in memory leads to this computer if it is told to, and nowhere else.
+    let exit = |network: &MemoryNetwork, addr: &str| {
+        let addr = addr.parse().unwrap();
+        network.connect(Target::Exit { addr })
+    };
+    let here = town.coturn.tls_addr().to_string();
+    for (network, addr) in [
+        (&MemoryNetwork::default(), here.as_str()),
+        (&town.world.network, "192.0.2.1:443"),
+    ] {
+        let refused = exit(network, addr).await.err();
+        assert_eq!(refused, Some(Reason::TurnUnreachable));
+    }
+}
+
+/// A leg closes when either is dropped.
+type OpenLeg = (LegHandle, mpsc::Receiver<LegOutput>);
+
+/// Opens a leg through an exit and waits for its relayed address, or for why there is none.
+async fn allocate(
+    town: &Town,
+    minted: &Cred,
+    credentials: TurnCredentials,
+) -> (OpenLeg, Result<(), Failure>) {
+    let target = Target::Exit {
+        addr: minted.server,
+    };
+    let stream = town.world.network.connect(target).await.unwrap();
+    let (outputs, mut events) = mpsc::channel(64);
+    let wiring = Wiring {
+        leg: LegIndex(0),
+        clock: Arc::new(tacit_engine::clock::now),
+        outputs,
+    };
+    let config = TurnConfig {
+        credentials,
+        peers: Vec::new(),
+        candidates: CandidatePolicy::dangerous_allow_local_candidates(),
+        seed: [7; 32],
+    };
+    let security = TurnSecurity::Pinned(SpkiPin(minted.key_pin));
+    let leg = open_turn_leg(stream, security, config, wiring)
+        .await
+        .unwrap();
+    loop {
+        let event = tokio::time::timeout(PATIENCE, events.recv()).await;
+        match event.expect("an event in time").unwrap().event {
+            LegEvent::Allocated(_) => return ((leg, events), Ok(())),
+            LegEvent::Failed(failure) => return ((leg, events), Err(failure)),
+            LegEvent::Closed(end) => panic!("{end}"),
+            _ => {}
+        }
+    }
+}
