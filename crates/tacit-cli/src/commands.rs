@@ -2,13 +2,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use serde_json::json;
 use tacit_engine::{
-    CallId, CallState, Command as EngineCommand, DialOptions, Engine, Event, EventStream, Removal,
+    AddressBook, CallId, CallState, Command as EngineCommand, DialOptions, Engine, Event, Removal,
 };
 use tacit_types::{LegKind, Reason};
 
@@ -16,8 +15,9 @@ use crate::args::{
     Accept, Call, Cli, Command, ConfigAction, Contacts, ContactsAction, Global, Invite, Legs,
     Listen,
 };
-use crate::interact::{self, Key, Keys, act};
+use crate::interact::{self, Key, act};
 use crate::output::Output;
+use crate::session::Session;
 use crate::setup::{self, Wishes};
 use crate::{Failure, args, doctor, folders, qr, report, server};
 
@@ -144,69 +144,22 @@ fn config(global: &Global, action: &ConfigAction, output: &mut Output) -> Result
     Ok(())
 }
 
-/// A running engine with everything that a command needs around it.
-pub(crate) struct Session {
-    pub engine: Engine,
-    pub events: EventStream,
-    pub keys: Keys,
-}
-
-impl Session {
-    pub(crate) async fn start(
-        global: &Global,
-        wishes: &Wishes<'_>,
-        output: &mut Output,
-    ) -> Result<Self, Failure> {
-        let config = setup::config(global)?;
-        let profile = setup::open_profile(global)?;
-        let tor = setup::start_tor(global, &config, output).await?;
-        let (engine, events) = setup::start_engine(Arc::new(tor), profile, &config, wishes)?;
-        Ok(Self {
-            engine,
-            events,
-            keys: Keys::new(),
-        })
-    }
-
-    /// Ends the engine: cover traffic runs out first, unless Ctrl-C is pressed (again).
-    pub(crate) async fn end(mut self, output: &mut Output) {
-        output.say(
-            &json!({"event": "closing"}),
-            "Closing the circuits; Ctrl-C does it at once.",
-        );
-        let over = self.engine.shutdown();
-        tokio::pin!(over);
-        let mut open = true;
-        loop {
-            tokio::select! {
-                () = &mut over => break,
-                event = self.events.next(), if open => match event {
-                    // An invite stays for a moment after it was taken, so that this is noticed.
-                    Some(event @ Event::InviteReused(_)) => output.event(&event),
-                    Some(_) => {}
-                    None => open = false,
-                },
-                _ = interact::ctrl_c() => break,
-            }
-        }
-    }
-}
-
 async fn invite(global: &Global, args: &Invite, output: &mut Output) -> Result<(), Failure> {
     let valid = Duration::from_secs(u64::from(args.hours) * 3600);
     if args.no_wait {
         let server = setup::mailbox_server(&setup::config(global)?)?;
         let (store, snapshot) = setup::open_profile(global)?;
-        let mut book = tacit_engine::AddressBook::open(store, snapshot.as_deref())?;
+        let mut book = AddressBook::open(store, snapshot.as_deref())?;
         let invite = book.invite(&args.name, valid, server)?;
         return show_invite(args, &invite.to_link(), output);
     }
-    let mut s = Session::start(global, &Wishes::default(), output).await?;
+    let check = |book: &AddressBook| Ok(book.check_new_name(&args.name)?);
+    let mut s = Session::start(global, &Wishes::default(), check, output).await?;
     let invite = match s.engine.invite(&args.name, valid) {
         Ok(invite) => invite,
-        Err(reason) => {
+        Err(error) => {
             s.end(output).await;
-            return Err(reason.into());
+            return Err(error.into());
         }
     };
     show_invite(args, &invite.to_link(), output)?;
@@ -299,14 +252,15 @@ fn invite_text(argument: &str) -> Result<String, Failure> {
 
 async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(), Failure> {
     let invite = Engine::read_invite(&invite_text(&args.invite)?)?;
-    let mut s = Session::start(global, &Wishes::default(), output).await?;
+    let check = |book: &AddressBook| Ok(book.check_new_name(&args.name)?);
+    let mut s = Session::start(global, &Wishes::default(), check, output).await?;
     output.say(
         &json!({"event": "reaching"}),
         "Reaching the person who invited you…",
     );
     let outcome = tokio::select! {
         joined = s.engine.accept_invite(&invite, &args.name) => joined,
-        _ = interact::ctrl_c() => Err(Reason::Interrupted),
+        _ = interact::ctrl_c() => Err(Reason::Interrupted.into()),
     };
     if outcome.is_ok() {
         while let Some(event) = s.events.next().await {
@@ -322,7 +276,7 @@ async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(
 
 async fn contacts(global: &Global, args: &Contacts, output: &mut Output) -> Result<(), Failure> {
     let (store, snapshot) = setup::open_profile(global)?;
-    let mut book = tacit_engine::AddressBook::open(store, snapshot.as_deref())?;
+    let mut book = AddressBook::open(store, snapshot.as_deref())?;
     match args.action.as_ref().unwrap_or(&ContactsAction::List) {
         ContactsAction::List => {
             let all = book.contacts();
@@ -365,7 +319,7 @@ async fn listen(global: &Global, args: &Listen, output: &mut Output) -> Result<(
         audio: Some(&args.audio),
         lab: Some(&args.lab),
     };
-    let mut s = Session::start(global, &wishes, output).await?;
+    let mut s = Session::start(global, &wishes, |_| Ok(()), output).await?;
     output.say(
         &json!({"event": "ready"}),
         "Waiting for calls. Ctrl-C to stop.",
@@ -423,14 +377,23 @@ async fn call(global: &Global, args: &Call, output: &mut Output) -> Result<(), F
         audio: Some(&args.audio),
         lab: Some(&args.lab),
     };
-    let mut s = Session::start(global, &wishes, output).await?;
+    let check = |book: &AddressBook| {
+        let known = book.contacts();
+        let known = known.iter().any(|c| *c.name.reveal() == args.name);
+        if known {
+            Ok(())
+        } else {
+            Err(Reason::ContactUnknown.into())
+        }
+    };
+    let mut s = Session::start(global, &wishes, check, output).await?;
     let legs = match args.legs {
         Legs::Onion => LegKind::Onion,
         Legs::Turn => LegKind::Turn,
     };
     let outcome = match s.engine.dial(&args.name, DialOptions { legs }) {
         Ok(call) => talk(&mut s, call, args.duration, output).await,
-        Err(reason) => Err(reason),
+        Err(error) => Err(error.kind()),
     };
     s.end(output).await;
     outcome.map_err(Into::into)
@@ -467,7 +430,8 @@ pub(crate) async fn talk(
             },
             () = at(end_at) => {
                 end_at = None;
-                tell(s.engine.send(EngineCommand::HangUp(call)), output);
+                let sent = s.engine.send(EngineCommand::HangUp(call));
+                tell(sent.map_err(Into::into), output);
             }
             _ = interact::ctrl_c() => {
                 interrupted = true;

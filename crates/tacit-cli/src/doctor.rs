@@ -83,10 +83,10 @@ pub(crate) async fn run(
         check(output, what, outcome);
     }
     if let Some(config) = config.filter(|_| !args.offline) {
-        let started = setup::start_tor(global, &config, output).await;
-        match started {
+        match setup::launch_tor(global, &config) {
             Ok(tor) => {
-                check(output, "Tor", Ok("ready".into()));
+                let ready = setup::tor_ready(&tor, output).await;
+                check(output, "Tor", ready.map(|()| "ready".into()));
                 tor.shutdown().await;
             }
             Err(failure) => check(output, "Tor", Err(failure)),

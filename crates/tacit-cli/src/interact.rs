@@ -91,5 +91,5 @@ pub(crate) fn act(engine: &Engine, call: CallId, key: Key, muted: &mut bool) -> 
         Key::Verify(matches) => Command::Verify(call, matches),
         Key::Unknown => return Ok(()),
     };
-    engine.send(command)
+    Ok(engine.send(command)?)
 }

@@ -20,6 +20,7 @@ mod passphrase;
 mod practice;
 mod qr;
 mod server;
+mod session;
 mod setup;
 
 pub use commands::run;
@@ -38,6 +39,15 @@ impl From<tacit_types::Reason> for Failure {
         Self {
             reason,
             detail: None,
+        }
+    }
+}
+
+impl From<tacit_engine::Error> for Failure {
+    fn from(error: tacit_engine::Error) -> Self {
+        Self {
+            reason: error.kind(),
+            detail: error.detail().map(str::to_owned),
         }
     }
 }

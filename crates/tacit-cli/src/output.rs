@@ -16,6 +16,8 @@ pub(crate) struct Output {
     /// A live line stands on the screen.
     drawn: bool,
     colour: bool,
+    /// What was said last of Tor.
+    tor: Option<(u8, String)>,
 }
 
 impl Output {
@@ -29,6 +31,7 @@ impl Output {
             live,
             drawn: false,
             colour,
+            tor: None,
         }
     }
 
@@ -69,21 +72,28 @@ impl Output {
 
     /// Prints an event of the engine.
     pub(crate) fn event(&mut self, event: &Event) {
-        if self.json {
+        if let Event::TorProgress { percent, stage, .. } = event {
+            self.tor_progress(*percent, stage);
+        } else if self.json {
             line(&json_of(event).to_string());
         } else {
             self.plain(event);
         }
     }
 
-    /// Progress of Tor's start.
+    /// How far Tor is; said once for each change.
     pub(crate) fn tor_progress(&mut self, percent: u8, stage: &str) {
+        let now = (percent, stage.to_owned());
+        if self.tor.as_ref() == Some(&now) {
+            return;
+        }
+        self.tor = Some(now);
         if self.json {
             line(&json!({"event": "tor", "percent": percent, "stage": stage}).to_string());
         } else if self.live {
-            self.draw(&format!("Starting Tor: {percent} % · {stage}"));
+            self.draw(&format!("Tor: {percent} % · {stage}"));
         } else {
-            line(&format!("Starting Tor: {percent} %: {stage}"));
+            line(&format!("Tor: {percent} %: {stage}"));
         }
     }
 

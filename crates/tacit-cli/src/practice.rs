@@ -13,9 +13,10 @@ use tacit_types::{LegKind, Reason};
 
 use crate::Failure;
 use crate::args::{Audio, Demo, Echo, Global};
-use crate::commands::{Session, talk};
+use crate::commands::talk;
 use crate::interact::{Keys, ctrl_c};
 use crate::output::Output;
+use crate::session::Session;
 use crate::setup::{self, Wishes};
 
 /// How long the two made-up people may take to find each other.
@@ -25,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) async fn echo(global: &Global, args: &Echo, output: &mut Output) -> Result<(), Failure> {
     setup::check_audio(&args.audio)?;
     let config = setup::config(global)?;
-    let tor = setup::start_tor(global, &config, output).await?;
+    let tor = setup::launch_tor(global, &config)?;
+    setup::tor_ready(&tor, output).await?;
     practise(Arc::new(tor), &config, &args.audio, args.duration, output).await
 }
 
@@ -100,7 +102,7 @@ fn mirror(
         });
         (Source::Host(source), Sink::Host(sink))
     });
-    Engine::start(engine).map_err(Into::into)
+    Ok(Engine::start(engine)?)
 }
 
 async fn meet(mirror: &mut Engine, events: &mut EventStream, me: &Engine) -> Result<(), Reason> {
@@ -113,7 +115,7 @@ async fn meet(mirror: &mut Engine, events: &mut EventStream, me: &Engine) -> Res
                 None => return Err(Reason::Internal),
             }
         }
-        me.accept_invite(&invite, "echo").await
+        Ok(me.accept_invite(&invite, "echo").await?)
     };
     tokio::time::timeout(PATIENCE, met)
         .await

@@ -32,7 +32,8 @@ pub(crate) async fn run(
     let mint = mint(args)?;
     let identity = identity(args.identity.as_deref())?;
     let address = onion_address(identity.public());
-    let tor = setup::start_tor(global, &config, output).await?;
+    let tor = setup::launch_tor(global, &config)?;
+    setup::tor_ready(&tor, output).await?;
     let host = OnionHost {
         identity,
         audience: Audience::Anyone,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_audio::{DeviceChoice, Sink, Source};
-use tacit_engine::network::Network;
+use tacit_engine::network::{Network, NetworkState};
 use tacit_engine::store::Store;
 use tacit_engine::tor::TorNetwork;
 use tacit_engine::{Engine, EngineConfig, EventStream};
 use tacit_profile::Profile;
-use tacit_tor::{ArtiConfig, ControlAuth, ControlPort, SystemTorConfig, TorConfig, TorProgress};
+use tacit_tor::{ArtiConfig, ControlAuth, ControlPort, SystemTorConfig, TorConfig};
 use tacit_types::{OnionKey, Reason};
-use tokio::sync::watch;
 
 use crate::Failure;
 use crate::args::{Audio, Global, Lab};
@@ -92,26 +91,23 @@ pub(crate) fn tor_config(global: &Global, config: &Config) -> Result<TorConfig, 
     Ok(TorConfig::Arti(arti))
 }
 
-/// Starts Tor, showing how far it is.
-pub(crate) async fn start_tor(
-    global: &Global,
-    config: &Config,
-    output: &mut Output,
-) -> Result<TorNetwork, Failure> {
-    let (sender, mut progress) = watch::channel(TorProgress::default());
-    let start = TorNetwork::start(tor_config(global, config)?, sender);
-    tokio::pin!(start);
-    let mut last = u8::MAX;
+/// Begins to start Tor.
+pub(crate) fn launch_tor(global: &Global, config: &Config) -> Result<TorNetwork, Failure> {
+    Ok(TorNetwork::launch(tor_config(global, config)?))
+}
+
+/// Waits until Tor is ready, showing how far it is.
+pub(crate) async fn tor_ready(tor: &TorNetwork, output: &mut Output) -> Result<(), Failure> {
+    let mut states = tor.watch();
+    let ready = tor.ready();
+    tokio::pin!(ready);
     loop {
+        if let NetworkState::Running(now) = &*states.borrow_and_update() {
+            output.tor_progress(now.percent, &now.stage);
+        }
         tokio::select! {
-            started = &mut start => return started.map_err(|e| Failure::new(e.reason(), e)),
-            Ok(()) = progress.changed() => {
-                let now = progress.borrow_and_update().clone();
-                if now.percent != last {
-                    last = now.percent;
-                    output.tor_progress(now.percent, &now.stage);
-                }
-            }
+            outcome = &mut ready => return Ok(outcome?),
+            Ok(()) = states.changed() => {}
             _ = ctrl_c() => return Err(Reason::Interrupted.into()),
         }
     }
@@ -146,7 +142,7 @@ pub(crate) fn start_engine(
         let trace = lab.trace.clone();
         engine.trace = Box::new(move |call| trace.as_deref().map(|t| for_call(t, call.0)));
     }
-    Engine::start(engine).map_err(Into::into)
+    Ok(Engine::start(engine)?)
 }
 
 /// The mailbox server for new addresses, if one is set.

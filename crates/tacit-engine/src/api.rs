@@ -99,6 +99,17 @@ pub enum Command {
     SetMuted(CallId, bool),
     /// Say whether the two words were the same on both screens. `false` ends the call.
     Verify(CallId, bool),
+    /// Go on with another microphone and loudspeaker. Only where a call's sound goes through
+    /// devices: a file or a host's ring keeps its place. A device that is not there is told by
+    /// [`Event::AudioChanged`], and the call goes on with the one before.
+    SetDevices {
+        /// The call.
+        call: CallId,
+        /// Microphone.
+        input: DeviceChoice,
+        /// Loudspeaker.
+        output: DeviceChoice,
+    },
 }
 
 /// How a call is to be placed.
@@ -211,6 +222,15 @@ pub struct Quality {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
+    /// How far the connection to Tor is: while it starts, and whenever that changes.
+    TorProgress {
+        /// 0 to 100; 100 means ready.
+        percent: u8,
+        /// What is happening, in words for people.
+        stage: String,
+        /// What seems to be in the way. Tor may still get past it.
+        blocked: Option<Reason>,
+    },
     /// Our addresses can be reached by this many of `total` contacts and invites.
     Listening {
         /// Reachable addresses.
@@ -273,7 +293,7 @@ pub enum Event {
     ContactAdded(ContactName),
     /// Somebody else tried an invite that was already taken.
     InviteReused(ContactName),
-    /// The engine can go no further and has stopped.
+    /// The network could not start and will not: no call can be placed or taken any more.
     Stopped(Reason),
 }
 
@@ -295,7 +315,8 @@ impl Event {
             | Self::AudioChanged(call, _)
             | Self::SourceEnded(call)
             | Self::Ended(call, _) => Some(*call),
-            Self::Listening { .. }
+            Self::TorProgress { .. }
+            | Self::Listening { .. }
             | Self::InviteReachable
             | Self::ContactAdded(_)
             | Self::InviteReused(_)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tacit_crypto::{Invite, InviteError};
+use tacit_crypto::Invite;
 use tacit_legs::CandidatePolicy;
 use tacit_types::limits::MAX_LEGS;
 use tacit_types::{Reason, Role, UnixTime};
@@ -11,10 +11,12 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::api::{CallId, Command, ContactInfo, DialOptions, EngineConfig, Event, Removal};
-use crate::call::{CallCommand, Handshake};
+use crate::call::{CallCommand, Handshake, Sound};
 use crate::clock::{now, unix_now};
 use crate::dial::{Dial, RingFor};
+use crate::error::Error;
 use crate::ledger::Ledger;
+use crate::network::NetworkState;
 use crate::shared::{Factories, Settings, Shared};
 
 /// Events that a slow reader may be behind; then the oldest are lost to it.
@@ -74,9 +76,12 @@ impl Engine {
     /// # Errors
     /// [`Reason::ProfileCorrupt`] if the snapshot is not one, [`Reason::ConfigInvalid`] if the
     /// number of legs is not 2 to 16.
-    pub fn start(config: EngineConfig) -> Result<(Self, EventStream), Reason> {
+    pub fn start(config: EngineConfig) -> Result<(Self, EventStream), Error> {
         if !(2..=MAX_LEGS).contains(&usize::from(config.legs)) {
-            return Err(Reason::ConfigInvalid);
+            return Err(Error::with_detail(
+                Reason::ConfigInvalid,
+                "a call has 2 to 16 legs",
+            ));
         }
         let candidates = if config.dangerous_allow_local_candidates {
             CandidatePolicy::dangerous_allow_local_candidates()
@@ -106,6 +111,7 @@ impl Engine {
             events,
         ));
         let (stop, stopped) = watch::channel(false);
+        tokio::spawn(tell_network(Arc::clone(&shared), stopped.clone()));
         let hosting = tokio::spawn(crate::host::attend_all(Arc::clone(&shared), stopped));
         let hosting = Arc::new(tokio::sync::Mutex::new(Some(hosting)));
         Ok((
@@ -134,19 +140,27 @@ impl Engine {
         self.shared.with_ledger(|l| l.contacts())
     }
 
+    /// Whether somebody could be invited or accepted under this name.
+    ///
+    /// # Errors
+    /// [`Reason::ContactBadName`], [`Reason::ContactExists`] or [`Reason::ContactsFull`].
+    pub fn check_new_name(&self, name: &str) -> Result<(), Error> {
+        Ok(self.shared.with_ledger(|l| l.check_new_name(name))?)
+    }
+
     /// Gives a contact another name. Blocks for one durable write.
     ///
     /// # Errors
     /// [`Reason::ContactUnknown`], [`Reason::ContactExists`], or why it could not be stored.
-    pub fn rename(&self, name: &str, to: &str) -> Result<(), Reason> {
-        self.shared.with_ledger(|l| l.rename(name, to))
+    pub fn rename(&self, name: &str, to: &str) -> Result<(), Error> {
+        Ok(self.shared.with_ledger(|l| l.rename(name, to))?)
     }
 
     /// Removes a contact. Blocks for one durable write.
     ///
     /// # Errors
     /// [`Reason::ContactUnknown`], or why it could not be stored.
-    pub fn remove(&self, name: &str, how: Removal) -> Result<(), Reason> {
+    pub fn remove(&self, name: &str, how: Removal) -> Result<(), Error> {
         let contact = self.shared.with_ledger(|l| l.remove(name, how))?;
         self.shared.contact_removed(contact, how);
         self.shared.addresses_changed();
@@ -158,7 +172,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Reason::ContactExists`], or why it could not be stored.
-    pub fn invite(&self, name: &str, valid: Duration) -> Result<Invite, Reason> {
+    pub fn invite(&self, name: &str, valid: Duration) -> Result<Invite, Error> {
         let expires = UnixTime(unix_now().0.saturating_add(valid.as_secs()));
         let server = self.shared.mailbox_server();
         let (_, invite) = self
@@ -172,23 +186,23 @@ impl Engine {
     ///
     /// # Errors
     /// Why it failed; trying again with the same invite is safe.
-    pub async fn accept_invite(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
-        crate::join::join(Arc::clone(&self.shared), invite, name).await
+    pub async fn accept_invite(&self, invite: &Invite, name: &str) -> Result<(), Error> {
+        Ok(crate::join::join(Arc::clone(&self.shared), invite, name).await?)
     }
 
     /// Reads an invite's link.
     ///
     /// # Errors
     /// [`Reason::InviteMalformed`] or [`Reason::InviteVersion`].
-    pub fn read_invite(link: &str) -> Result<Invite, Reason> {
-        Invite::from_link(link.trim()).map_err(InviteError::reason)
+    pub fn read_invite(link: &str) -> Result<Invite, Error> {
+        Invite::from_link(link.trim()).map_err(|e| e.reason().into())
     }
 
     /// Calls a contact. What becomes of it arrives as events of the returned call.
     ///
     /// # Errors
     /// [`Reason::ContactUnknown`], or [`Reason::Busy`] during another call.
-    pub fn dial(&self, name: &str, options: DialOptions) -> Result<CallId, Reason> {
+    pub fn dial(&self, name: &str, options: DialOptions) -> Result<CallId, Error> {
         let contact = self.shared.with_ledger(|l| l.find(name))?;
         if let Some(call) = self.shared.incoming_from(contact) {
             // They are ringing: calling back is taking the call.
@@ -210,14 +224,14 @@ impl Engine {
         tokio::spawn(async move {
             let ring = dial.ring();
             tokio::pin!(ring);
-            let mut muted = false;
+            let mut sound = Sound::default();
             loop {
                 tokio::select! {
                     answered = &mut ring => {
                         match answered {
                             Ok(handshake) => {
                                 shared.ring_settled(call, now());
-                                shared.spawn_call(call, contact, Role::Caller, commands, handshake, muted);
+                                shared.spawn_call(call, contact, Role::Caller, commands, handshake, sound);
                             }
                             Err(reason) => {
                                 shared.call_ended(call, reason);
@@ -228,13 +242,16 @@ impl Engine {
                     }
                     command = commands.recv() => match command {
                         Some(CallCommand::Resume(crossing)) => {
-                            return cross(&shared, call, contact, commands, *crossing, muted);
+                            return cross(&shared, call, contact, commands, *crossing, sound);
                         }
                         Some(CallCommand::HangUp) | None => {
                             shared.call_ended(call, Reason::HungUp);
                             return;
                         }
-                        Some(CallCommand::SetMuted(wanted)) => muted = wanted,
+                        Some(CallCommand::SetMuted(muted)) => sound.muted = muted,
+                        Some(CallCommand::SetDevices(input, output)) => {
+                            sound.devices = Some((input, output));
+                        }
                         Some(_) => {}
                     }
                 }
@@ -248,18 +265,20 @@ impl Engine {
     /// # Errors
     /// [`Reason::Busy`] when a call cannot be accepted beside another one,
     /// [`Reason::PeerHungUp`] when the call is over.
-    pub fn send(&self, command: Command) -> Result<(), Reason> {
-        match command {
-            Command::Accept(call) => self.shared.command(call, CallCommand::Accept),
-            Command::Decline(call) => self.shared.decline(call),
-            Command::HangUp(call) => self.shared.command(call, CallCommand::HangUp),
-            Command::SetMuted(call, muted) => {
-                self.shared.command(call, CallCommand::SetMuted(muted))
-            }
-            Command::Verify(call, matches) => {
-                self.shared.command(call, CallCommand::Verify(matches))
-            }
-        }
+    pub fn send(&self, command: Command) -> Result<(), Error> {
+        let (call, command) = match command {
+            Command::Accept(call) => (call, CallCommand::Accept),
+            Command::Decline(call) => return Ok(self.shared.decline(call)?),
+            Command::HangUp(call) => (call, CallCommand::HangUp),
+            Command::SetMuted(call, muted) => (call, CallCommand::SetMuted(muted)),
+            Command::Verify(call, matches) => (call, CallCommand::Verify(matches)),
+            Command::SetDevices {
+                call,
+                input,
+                output,
+            } => (call, CallCommand::SetDevices(input, output)),
+        };
+        Ok(self.shared.command(call, command)?)
     }
 
     /// Ends all calls, lets their cover traffic run out (at most half a minute), withdraws all
@@ -275,6 +294,28 @@ impl Engine {
     }
 }
 
+/// Passes on how far the network is, until the engine ends.
+async fn tell_network(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let Some(mut states) = shared.network().watch() else {
+        return;
+    };
+    loop {
+        let state = states.borrow_and_update().clone();
+        match state {
+            NetworkState::Running(progress) => shared.event(Event::TorProgress {
+                percent: progress.percent,
+                stage: progress.stage,
+                blocked: progress.blocked,
+            }),
+            NetworkState::Gone(reason) => return shared.event(Event::Stopped(reason)),
+        }
+        tokio::select! {
+            changed = states.changed() => if changed.is_err() { return },
+            _ = stop.wait_for(|s| *s) => return,
+        }
+    }
+}
+
 /// Both rang at once and their ring goes on: it takes the place of ours, accepted already.
 fn cross(
     shared: &Arc<Shared>,
@@ -282,10 +323,10 @@ fn cross(
     contact: crate::ledger::ContactId,
     commands: tokio::sync::mpsc::Receiver<CallCommand>,
     handshake: Handshake,
-    muted: bool,
+    sound: Sound,
 ) {
     shared.ring_settled(call, now());
-    shared.spawn_call(call, contact, Role::Callee, commands, handshake, muted);
+    shared.spawn_call(call, contact, Role::Callee, commands, handshake, sound);
     // The call is there: it was entered when we dialled.
     let _ = shared.command(call, CallCommand::Accept);
 }
@@ -302,8 +343,8 @@ impl AddressBook {
     pub fn open(
         store: Box<dyn crate::store::Store>,
         snapshot: Option<&[u8]>,
-    ) -> Result<Self, Reason> {
-        Ledger::open(store, snapshot).map(Self)
+    ) -> Result<Self, Error> {
+        Ok(Self(Ledger::open(store, snapshot)?))
     }
 
     /// All contacts that are shown, by name.
@@ -312,20 +353,29 @@ impl AddressBook {
         self.0.contacts()
     }
 
+    /// As [`Engine::check_new_name`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_new_name(&self, name: &str) -> Result<(), Error> {
+        Ok(self.0.check_new_name(name)?)
+    }
+
     /// As [`Engine::rename`].
     ///
     /// # Errors
     /// As there.
-    pub fn rename(&mut self, name: &str, to: &str) -> Result<(), Reason> {
-        self.0.rename(name, to)
+    pub fn rename(&mut self, name: &str, to: &str) -> Result<(), Error> {
+        Ok(self.0.rename(name, to)?)
     }
 
     /// As [`Engine::remove`].
     ///
     /// # Errors
     /// As there.
-    pub fn remove(&mut self, name: &str, how: Removal) -> Result<(), Reason> {
-        self.0.remove(name, how).map(|_| ())
+    pub fn remove(&mut self, name: &str, how: Removal) -> Result<(), Error> {
+        self.0.remove(name, how)?;
+        Ok(())
     }
 
     /// As [`Engine::invite`]; the invite works once an engine runs on this profile.
@@ -337,10 +387,9 @@ impl AddressBook {
         name: &str,
         valid: Duration,
         mailbox_server: Option<tacit_types::OnionKey>,
-    ) -> Result<Invite, Reason> {
+    ) -> Result<Invite, Error> {
         let expires = UnixTime(unix_now().0.saturating_add(valid.as_secs()));
-        self.0
-            .invite(name, expires, mailbox_server)
-            .map(|(_, invite)| invite)
+        let (_, invite) = self.0.invite(name, expires, mailbox_server)?;
+        Ok(invite)
     }
 }

@@ -25,11 +25,11 @@
 //! ```
 //! use std::{sync::Arc, time::Duration};
 //! use tacit_audio::{Sink, Source};
-//! use tacit_engine::{CallState, Command, DialOptions, Engine, EngineConfig, Event};
+//! use tacit_engine::{CallState, Command, DialOptions, Engine, EngineConfig, Error, Event};
 //! use tacit_engine::{EventStream, memory::MemoryNetwork, store::MemoryStore};
-//! use tacit_types::{LegKind, Reason};
+//! use tacit_types::LegKind;
 //!
-//! fn person(network: &MemoryNetwork) -> Result<(Engine, EventStream), Reason> {
+//! fn person(network: &MemoryNetwork) -> Result<(Engine, EventStream), Error> {
 //!     let mut config = EngineConfig::new(Arc::new(network.clone()), Box::<MemoryStore>::default());
 //!     config.audio = Box::new(|_| (Source::Silence, Sink::Discard));
 //!     Engine::start(config)
@@ -44,7 +44,7 @@
 //! }
 //!
 //! # #[tokio::main]
-//! # async fn main() -> Result<(), Reason> {
+//! # async fn main() -> Result<(), Error> {
 //! let network = MemoryNetwork::default();
 //! let (alice, mut at_alice) = person(&network)?;
 //! let (bob, mut at_bob) = person(&network)?;
@@ -79,6 +79,7 @@ pub mod core;
 mod credentials;
 mod dial;
 mod engine;
+mod error;
 mod frames;
 mod host;
 mod join;
@@ -95,4 +96,5 @@ mod voice;
 
 pub use api::*;
 pub use engine::{AddressBook, Engine, EventStream};
+pub use error::Error;
 pub use tacit_crypto::Invite;

@@ -5,9 +5,10 @@
 //! [`MemoryNetwork`](crate::memory::MemoryNetwork) for examples and tests inside one process.
 
 use futures::future::BoxFuture;
-use tacit_tor::{OnionHost, Target};
+use tacit_tor::{OnionHost, Target, TorProgress};
 use tacit_types::Reason;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
 /// An ordered byte stream.
 pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {
@@ -30,12 +31,27 @@ pub trait Host: Send {
     fn reachable(&self) -> BoxFuture<'static, bool>;
 }
 
+/// How far a network is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NetworkState {
+    /// It starts, or runs: 100 % means ready. It falls when the connection is lost.
+    Running(TorProgress),
+    /// It could not start and will not: nothing can be sent or received any more.
+    Gone(Reason),
+}
+
 /// Streams out, streams in. Every stream has a circuit of its own.
 pub trait Network: Send + Sync + 'static {
     /// Opens one stream on a circuit that nothing else uses. May take tens of seconds.
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<BoxStream, Reason>>;
     /// Publishes an address.
     fn host(&self, host: OnionHost) -> BoxFuture<'static, Result<Box<dyn Host>, Reason>>;
+    /// How far the network is, for one that takes time to start; the engine tells it as events.
+    /// `None`: always ready.
+    fn watch(&self) -> Option<watch::Receiver<NetworkState>> {
+        None
+    }
     /// Ends everything. Streams fail afterwards.
     fn shutdown(&self) -> BoxFuture<'static, ()>;
 }

@@ -1,5 +1,7 @@
 //! The real network: Tor.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use tacit_tor::{
     HostedOnion, Isolation, OnionHost, Reachability, Target, Tor, TorConfig, TorError, TorProgress,
@@ -7,29 +9,106 @@ use tacit_tor::{
 };
 use tacit_types::Reason;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-use crate::network::{BoxStream, ByteStream, Host, Network};
+use crate::error::Error;
+use crate::network::{BoxStream, ByteStream, Host, Network, NetworkState};
 
 /// How often a failed connection is tried again on a fresh circuit, if it may help.
 const RETRIES: u32 = 2;
 /// Pause before it: a descriptor that is just being published needs a moment.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Streams through Tor, each on a circuit of its own.
+/// Streams through Tor, each on a circuit of its own. Clones are the same Tor.
 #[derive(Clone, Debug)]
-pub struct TorNetwork(Tor);
+pub struct TorNetwork(Arc<Starting>);
+
+#[derive(Debug)]
+struct Starting {
+    tor: watch::Receiver<Option<Result<Tor, TorError>>>,
+    state: watch::Receiver<NetworkState>,
+    start: AbortHandle,
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.start.abort();
+    }
+}
 
 impl TorNetwork {
-    /// Starts Tor and waits until it is ready; `progress` is kept current.
+    /// Begins to start Tor, inside a tokio runtime. Streams and addresses that are asked for
+    /// meanwhile wait until Tor is ready, and fail if it cannot start.
+    #[must_use]
+    pub fn launch(config: TorConfig) -> Self {
+        let (started, tor) = watch::channel(None);
+        let (states, state) = watch::channel(NetworkState::Running(TorProgress::default()));
+        let start = tokio::spawn(async move {
+            let (sender, mut progress) = watch::channel(TorProgress::default());
+            let start = Tor::start(config, sender);
+            tokio::pin!(start);
+            let outcome = loop {
+                tokio::select! {
+                    outcome = &mut start => break outcome,
+                    Ok(()) = progress.changed() => show(&mut progress, &states),
+                }
+            };
+            if let Err(error) = &outcome {
+                states.send_replace(NetworkState::Gone(error.reason()));
+            }
+            let running = outcome.is_ok();
+            started.send_replace(Some(outcome));
+            // Its sender lives as long as Tor does.
+            while running && progress.changed().await.is_ok() {
+                show(&mut progress, &states);
+            }
+        });
+        Self(Arc::new(Starting {
+            tor,
+            state,
+            start: start.abort_handle(),
+        }))
+    }
+
+    /// Resolves once Tor is ready.
     ///
     /// # Errors
-    /// Why Tor did not start.
-    pub async fn start(
-        config: TorConfig,
-        progress: watch::Sender<TorProgress>,
-    ) -> Result<Self, TorError> {
-        Tor::start(config, progress).await.map(Self)
+    /// Why it could not be started; [`Error::detail`] may say more.
+    pub async fn ready(&self) -> Result<(), Error> {
+        match tor(self.0.tor.clone()).await {
+            Ok(_) => Ok(()),
+            Err(Some(error)) => Err(Error::with_detail(error.reason(), error)),
+            Err(None) => Err(Reason::Interrupted.into()),
+        }
     }
+
+    /// How far Tor is, now and from now on.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<NetworkState> {
+        self.0.state.clone()
+    }
+}
+
+fn show(progress: &mut watch::Receiver<TorProgress>, states: &watch::Sender<NetworkState>) {
+    let now = progress.borrow_and_update().clone();
+    states.send_replace(NetworkState::Running(now));
+}
+
+/// Waits until Tor is ready; `None` if its start was given up.
+async fn tor(
+    mut started: watch::Receiver<Option<Result<Tor, TorError>>>,
+) -> Result<Tor, Option<TorError>> {
+    match started.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(outcome)) => outcome.clone().map_err(Some),
+        _ => Err(None),
+    }
+}
+
+/// The same, for streams and addresses.
+async fn ready_tor(started: watch::Receiver<Option<Result<Tor, TorError>>>) -> Result<Tor, Reason> {
+    tor(started)
+        .await
+        .map_err(|error| error.map_or(Reason::TorLost, |e| e.reason()))
 }
 
 impl ByteStream for TorStream {
@@ -45,8 +124,9 @@ impl ByteStream for TorStream {
 
 impl Network for TorNetwork {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<BoxStream, Reason>> {
-        let tor = self.0.clone();
+        let tor = ready_tor(self.0.tor.clone());
         Box::pin(async move {
+            let tor = tor.await?;
             let mut tried = 0;
             loop {
                 match tor.connect(target.clone(), Isolation::new()).await {
@@ -66,16 +146,26 @@ impl Network for TorNetwork {
     }
 
     fn host(&self, host: OnionHost) -> BoxFuture<'static, Result<Box<dyn Host>, Reason>> {
-        let tor = self.0.clone();
+        let tor = ready_tor(self.0.tor.clone());
         Box::pin(async move {
-            let hosted = tor.host(host).await.map_err(|e| e.reason())?;
+            let hosted = tor.await?.host(host).await.map_err(|e| e.reason())?;
             Ok(Box::new(hosted) as Box<dyn Host>)
         })
     }
 
+    fn watch(&self) -> Option<watch::Receiver<NetworkState>> {
+        Some(Self::watch(self))
+    }
+
     fn shutdown(&self) -> BoxFuture<'static, ()> {
-        let tor = self.0.clone();
-        Box::pin(async move { tor.shutdown().await })
+        let starting = Arc::clone(&self.0);
+        Box::pin(async move {
+            starting.start.abort();
+            let started = starting.tor.borrow().clone();
+            if let Some(Ok(tor)) = started {
+                tor.shutdown().await;
+            }
+        })
     }
 }
 

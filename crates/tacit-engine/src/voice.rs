@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tacit_audio::{AudioIo, Block, SILENCE};
+use tacit_audio::{AudioIo, Block, DeviceChoice, SILENCE};
 use tacit_codec::{Decoder, Encoder, FrameSamples};
 use tacit_playout::{Loudness, Pull};
 use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES, OPUS_FRAME_BYTES};
@@ -59,6 +59,15 @@ impl Voice {
     /// Silence instead of the source; the packets stay as they are.
     pub(crate) const fn set_muted(&mut self, muted: bool) {
         self.muted = muted;
+    }
+
+    /// Goes over to other devices; files and host rings stay.
+    pub(crate) fn set_devices(&self, input: DeviceChoice, output: DeviceChoice) {
+        let changed = (
+            self.io.capture.choose(input),
+            self.io.playback.choose(output),
+        );
+        tracing::debug!(?changed, "other devices were chosen");
     }
 
     /// Takes 20 ms from the source, if they are there, and hands them to the core as the frame of

@@ -53,6 +53,8 @@ reasons! {
     PeerNoAnswer = "peer.no_answer", "No answer.", "Call again later.";
     ContactUnknown = "contact.unknown", "There is no contact of that name.", "`tacit contacts` lists the names.";
     ContactExists = "contact.exists", "There is already a contact of that name.", "Choose another name with --name.";
+    ContactBadName = "contact.bad_name", "That cannot be a contact's name.", "Use one line of at most 64 bytes.";
+    ContactsFull = "contact.full", "There is no room for another contact.", "Remove one with `tacit contacts remove`.";
     InviteUsed = "invite.used", "Somebody else has already used this invite.", "Ask for a new invite and tell them that the old one was used.";
     InviteExpired = "invite.expired", "This invite has expired.", "Ask for a new one.";
     InviteMalformed = "invite.malformed", "This is not a complete Tacit invite.", "Copy the whole link, from `tacit:` to its last character.";

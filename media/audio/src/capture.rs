@@ -4,7 +4,7 @@ use crate::device::InputStream;
 use crate::limits::MAX_CAPTURE_BACKLOG;
 use crate::meter::{Level, count};
 use crate::monitor::Shared;
-use crate::{AudioError, Block, SILENCE, Source, WavReader};
+use crate::{AudioError, Block, DeviceChoice, SILENCE, Source, WavReader};
 use core::time::Duration;
 use ringbuf::HeapCons;
 use ringbuf::traits::{Consumer, Observer};
@@ -72,6 +72,19 @@ impl Capture {
             *block = SILENCE;
         }
         popped
+    }
+
+    /// Goes over to another microphone, as soon as it runs; one that is not there is told by
+    /// [`AudioEvent::NotThere`](crate::AudioEvent::NotThere). False, and nothing changes, unless this
+    /// is a microphone.
+    pub fn choose(&self, choice: DeviceChoice) -> bool {
+        match &self.inner {
+            Inner::Device(stream) => {
+                stream.choose(choice);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether a file has been played to its end. Never true for anything else.

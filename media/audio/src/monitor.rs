@@ -23,6 +23,13 @@ pub enum AudioEvent {
         /// Which half.
         direction: Direction,
     },
+    /// The device that was asked for is not there; the one before goes on.
+    NotThere {
+        /// Which half.
+        direction: Direction,
+        /// `audio.no_input` or `audio.no_output`.
+        reason: Reason,
+    },
     /// The WAV file can no longer be written; what follows is discarded (`audio.bad_file`).
     FileFailed,
 }
@@ -32,7 +39,7 @@ impl AudioEvent {
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
-            Self::Lost { reason, .. } => reason,
+            Self::Lost { reason, .. } | Self::NotThere { reason, .. } => reason,
             Self::Switched { .. } => Reason::AudioSwitched,
             Self::FileFailed => Reason::AudioBadFile,
         }

@@ -6,7 +6,7 @@ use crate::limits::MAX_PLAYBACK_BACKLOG;
 use crate::meter::{Level, count};
 use crate::monitor::{AudioEvent, Shared};
 use crate::pace::Pace;
-use crate::{AudioError, Block, Sink, WavWriter};
+use crate::{AudioError, Block, DeviceChoice, Sink, WavWriter};
 use core::time::Duration;
 use ringbuf::HeapProd;
 use ringbuf::traits::{Observer, Producer};
@@ -82,6 +82,19 @@ impl Playback {
             count(&self.shared.counters.playback_overrun, 1);
         }
         taken
+    }
+
+    /// Goes over to another loudspeaker, as soon as it runs; one that is not there is told by
+    /// [`AudioEvent::NotThere`](crate::AudioEvent::NotThere). False, and nothing changes, unless this
+    /// is a loudspeaker.
+    pub fn choose(&self, choice: DeviceChoice) -> bool {
+        match &self.inner {
+            Inner::Device(stream) => {
+                stream.choose(choice);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// When the next pushed block's first sample will be heard, from now: what waits in the ring

@@ -116,6 +116,20 @@ fn a_wrong_passphrase() {
 }
 
 #[test]
+fn names_are_looked_at_before_tor_is_started() {
+    let someone = Someone::with_profile();
+    for (args, code) in [
+        (&["call", "nobody"][..], "contact.unknown"),
+        (&["invite", "two\nlines"], "contact.bad_name"),
+    ] {
+        let output = someone.tacit(args);
+        refused(&output, code);
+        let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!shown.contains("Tor"), "{shown}");
+    }
+}
+
+#[test]
 fn a_corrupt_profile() {
     let someone = Someone::with_profile();
     let whole = std::fs::read(someone.profile_file()).unwrap();

@@ -24,6 +24,9 @@ pub(crate) struct Loopback {
     /// Amplitude of the tone, 1 is full scale
     #[arg(long, default_value_t = 0.25)]
     amplitude: f32,
+    /// Loudspeaker to go over to once the tone plays
+    #[arg(long)]
+    then_to: Option<String>,
 }
 
 impl Loopback {
@@ -54,6 +57,9 @@ impl Loopback {
             if !started && captured > 0 {
                 started = true;
                 report("started", begin.elapsed());
+                if let Some(name) = &self.then_to {
+                    playback.choose(DeviceChoice::Named(name.clone()));
+                }
             }
             while let Some(event) = monitor.poll_event() {
                 println!(

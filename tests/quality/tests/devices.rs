@@ -161,6 +161,57 @@ fn a_changed_default_is_followed() {
 }
 
 #[test]
+fn another_loudspeaker_is_chosen_in_mid_call() {
+    let Some(daemon) = daemon() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("microphone.wav");
+    let mut child = loopback(
+        &daemon,
+        &folder.path().join("heard.wav"),
+        &["--seconds", "6", "--then-to", "microphone"],
+    )
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("the program runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for event in ["started", "audio.switched"] {
+        let line = lines.next().expect("a line").expect("readable");
+        assert!(line.contains(event), "{line}");
+    }
+    let recorder = daemon.record("microphone", &file).expect("parec");
+    assert!(child.wait().expect("it ends").success());
+    drop(recorder);
+    let played = settled(&file);
+    assert!((usual_amplitude_at(&played, 440.0) - 0.25).abs() < 0.05);
+}
+
+#[test]
+fn a_loudspeaker_that_is_not_there_is_told_and_the_one_before_goes_on() {
+    let Some(daemon) = daemon() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("loudspeaker.wav");
+    let mut child = loopback(
+        &daemon,
+        &folder.path().join("heard.wav"),
+        &["--seconds", "5", "--then-to", "no such thing"],
+    )
+    .stdout(Stdio::piped())
+    .spawn()
+    .expect("the program runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    for event in ["started", "audio.no_output"] {
+        let line = lines.next().expect("a line").expect("readable");
+        assert!(line.contains(event), "{line}");
+    }
+    let recorder = daemon.record("loudspeaker", &file).expect("parec");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    drop(recorder);
+    let played = settled(&file);
+    assert!((usual_amplitude_at(&played, 440.0) - 0.25).abs() < 0.05);
+}
+
+#[test]
 fn without_a_sound_server_the_reason_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("asound.conf");

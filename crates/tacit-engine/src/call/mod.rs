@@ -7,4 +7,4 @@ mod session;
 pub(crate) use legs::{
     LegPlan, OpenedTurn, TurnAccess, TurnPlan, open_turn_legs, random_up_to, seed as fresh_seed,
 };
-pub(crate) use session::{Call, CallCommand, Handshake, Link, LinkEvent};
+pub(crate) use session::{Call, CallCommand, Handshake, Link, LinkEvent, Sound};

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{Address, LEG_STREAMS, Outbound, Ringing};
 use crate::agreement;
 use crate::api::{CallId, Event, Timing};
-use crate::call::{CallCommand, Handshake, LegPlan, Link};
+use crate::call::{CallCommand, Handshake, LegPlan, Link, Sound};
 use crate::clock::now;
 use crate::dial::LINK_QUEUE;
 use crate::shared::OurRing;
@@ -196,8 +196,14 @@ impl Address {
         });
         self.shared
             .event(Event::Timing(call, Timing::RingSeen(seen.as_micros())));
-        self.shared
-            .spawn_call(call, self.id, Role::Callee, commands, handshake, false);
+        self.shared.spawn_call(
+            call,
+            self.id,
+            Role::Callee,
+            commands,
+            handshake,
+            Sound::default(),
+        );
     }
 
     fn open_link(&mut self, handle: Handle, purpose: Purpose) -> Link {

@@ -299,12 +299,13 @@ impl Ledger {
         self.get(id).is_ok_and(|c| c.verified)
     }
 
-    fn check_new_name(&self, name: &str) -> Result<(), Reason> {
+    /// Whether somebody can be added by this name.
+    pub(crate) fn check_new_name(&self, name: &str) -> Result<(), Reason> {
         let fits = !name.trim().is_empty()
             && name.len() <= MAX_NAME_BYTES
             && !name.contains(char::is_control);
         if !fits {
-            return Err(Reason::ContactExists);
+            return Err(Reason::ContactBadName);
         }
         let used = self
             .state
@@ -313,8 +314,10 @@ impl Ledger {
             .any(|c| !c.ghost && c.name.reveal() == name)
             || self.state.invites.iter().any(|i| i.name.reveal() == name);
         let full = self.state.contacts.len() + self.state.invites.len() >= MAX_CONTACTS;
-        if used || full {
+        if used {
             Err(Reason::ContactExists)
+        } else if full {
+            Err(Reason::ContactsFull)
         } else {
             Ok(())
         }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{KeepRunning, Shared, lock};
 use crate::api::{CallId, Event, Removal};
-use crate::call::{Call, CallCommand, Handshake};
+use crate::call::{Call, CallCommand, Handshake, Sound};
 use crate::dial::{Dial, RingFor};
 use crate::ledger::ContactId;
 
@@ -245,9 +245,9 @@ impl Shared {
         role: Role,
         commands: mpsc::Receiver<CallCommand>,
         handshake: Handshake,
-        muted: bool,
+        sound: Sound,
     ) {
-        let call = Call::new(id, contact, role, Arc::clone(self), commands, muted);
+        let call = Call::new(id, contact, role, Arc::clone(self), commands, sound);
         let (busy, ended) = (self.keep_running(), EndsAnyway(Arc::clone(self), id));
         tokio::spawn(async move {
             call.run(handshake).await;

@@ -54,7 +54,7 @@ async fn an_expired_invite_is_refused_and_withdrawn() {
     );
     assert!(alice.engine.contacts().is_empty());
     assert_eq!(
-        Engine::read_invite("tacit:nonsense").unwrap_err(),
+        Engine::read_invite("tacit:nonsense").unwrap_err().kind(),
         Reason::InviteMalformed
     );
 }
@@ -88,9 +88,21 @@ async fn a_name_is_given_once() {
     let alice = world.person("alice");
     let invite = bob.invite("Alice");
     assert_eq!(
-        bob.engine.invite("Alice", Duration::from_secs(60)).err(),
+        bob.engine
+            .invite("Alice", Duration::from_secs(60))
+            .err()
+            .map(|e| e.kind()),
         Some(Reason::ContactExists)
     );
+    for (name, reason) in [
+        ("Alice", Some(Reason::ContactExists)),
+        (" ", Some(Reason::ContactBadName)),
+        ("two\nlines", Some(Reason::ContactBadName)),
+        ("Carol", None),
+    ] {
+        let checked = bob.engine.check_new_name(name);
+        assert_eq!(checked.err().map(|e| e.kind()), reason, "{name:?}");
+    }
     assert_eq!(
         bob.join(&alice.invite("Bob"), "Alice").await,
         Err(Reason::ContactExists)

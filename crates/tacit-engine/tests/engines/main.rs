@@ -4,6 +4,7 @@
 mod calls;
 mod common;
 mod invites;
+mod network;
 mod operated;
 mod recovery;
 mod removal;

@@ -59,6 +59,10 @@ impl InputStream {
         true
     }
 
+    pub(crate) fn choose(&self, choice: DeviceChoice) {
+        self.stream.choose(choice);
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         let device = self.stream.status.delay_micros.load(Relaxed);
         samples_at(self.ring.occupied_len(), self.rate) + Duration::from_micros(device.into())

@@ -67,6 +67,10 @@ impl OutputStream {
         self.stream.status.lost.load(Acquire)
     }
 
+    pub(crate) fn choose(&self, choice: DeviceChoice) {
+        self.stream.choose(choice);
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         let device = self.stream.status.delay_micros.load(Relaxed);
         samples_at(self.ring.occupied_len(), self.rate) + Duration::from_micros(device.into())

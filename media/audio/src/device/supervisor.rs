@@ -13,7 +13,7 @@ use crate::{AudioError, DeviceChoice};
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use cpal::{Error, ErrorKind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 use tacit_types::Reason;
 
@@ -25,6 +25,8 @@ pub(super) struct Supervised {
     pub(super) ring: Ring,
     pub(super) status: Arc<Status>,
     stop: Arc<AtomicBool>,
+    /// The device to go over to.
+    wanted: Arc<Mutex<Option<DeviceChoice>>>,
     thread: std::thread::Thread,
     /// Disconnected when the thread has ended.
     ended: mpsc::Receiver<()>,
@@ -40,13 +42,15 @@ impl Supervised {
         let claim = Claim::take(direction)?;
         let (ring, status) = (new_ring(), Arc::new(Status::default()));
         let stop = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::new(Mutex::new(None));
         let (opened, first) = mpsc::sync_channel(1);
         let (running, ended) = mpsc::channel();
-        let parts = (Arc::clone(&ring), Arc::clone(&status), Arc::clone(&stop));
+        let parts = (Arc::clone(&ring), Arc::clone(&status));
+        let orders = (Arc::clone(&stop), Arc::clone(&wanted));
         let thread = std::thread::Builder::new()
             .name("tacit-audio".into())
             .spawn(move || {
-                let (ring, status, stop) = parts;
+                let (ring, status) = parts;
                 let supervisor = std::thread::current();
                 let wiring = Wiring {
                     direction,
@@ -55,7 +59,7 @@ impl Supervised {
                     shared,
                     supervisor,
                 };
-                run(&wiring, &choice, &stop, &opened);
+                run(&wiring, choice, &orders.0, &orders.1, &opened);
                 drop((claim, running));
             })
             .map_err(|e| {
@@ -68,6 +72,7 @@ impl Supervised {
             ring,
             status,
             stop,
+            wanted,
             thread: thread.thread().clone(),
             ended,
         };
@@ -79,6 +84,12 @@ impl Supervised {
                 Err(failure(direction, &error))
             }
         }
+    }
+
+    /// Goes over to another device, if it is there. Does not wait for it.
+    pub(super) fn choose(&self, choice: DeviceChoice) {
+        *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(choice);
+        self.thread.unpark();
     }
 }
 
@@ -118,11 +129,18 @@ fn failure(direction: Direction, error: &Error) -> AudioError {
     }
 }
 
+const fn absence(direction: Direction) -> Reason {
+    match direction {
+        Direction::Input => Reason::AudioNoInput,
+        Direction::Output => Reason::AudioNoOutput,
+    }
+}
+
 const fn loss(direction: Direction, refused: bool) -> AudioEvent {
-    let reason = match (refused, direction) {
-        (true, _) => Reason::AudioDenied,
-        (false, Direction::Input) => Reason::AudioNoInput,
-        (false, Direction::Output) => Reason::AudioNoOutput,
+    let reason = if refused {
+        Reason::AudioDenied
+    } else {
+        absence(direction)
     };
     AudioEvent::Lost { direction, reason }
 }
@@ -174,11 +192,12 @@ fn open(wiring: &Wiring, choice: &DeviceChoice) -> Result<Open, Error> {
 
 fn run(
     wiring: &Wiring,
-    choice: &DeviceChoice,
+    mut choice: DeviceChoice,
     stop: &AtomicBool,
+    wanted: &Mutex<Option<DeviceChoice>>,
     opened: &mpsc::SyncSender<Result<(), Error>>,
 ) {
-    let mut current = match open(wiring, choice) {
+    let mut current = match open(wiring, &choice) {
         Ok(open) => Some(open),
         Err(error) => return drop(opened.send(Err(error))),
     };
@@ -187,19 +206,26 @@ fn run(
     }
     while !stop.load(Acquire) {
         std::thread::park_timeout(SUPERVISION_PERIOD);
-        let Some(trouble) = current
-            .as_mut()
-            .map_or(Some(None), |o| trouble(wiring, choice, o))
-        else {
-            continue;
+        let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let chosen = next.and_then(|next| there(wiring, next));
+        let trouble = match (&chosen, current.as_mut()) {
+            (Some(_), _) | (None, None) => Some(None),
+            (None, Some(open)) => trouble(wiring, &choice, open),
         };
+        let Some(trouble) = trouble else { continue };
         if let Some(event) = trouble {
             wiring.status.lost.store(true, Release);
             wiring.shared.report(event);
         }
+        let ordered = chosen.is_some();
+        choice = chosen.unwrap_or(choice);
         // The old stream ends before the next begins: it holds its end of the ring.
         drop(current.take());
-        current = open(wiring, choice).ok();
+        current = open(wiring, &choice).ok();
+        if ordered && current.is_none() {
+            wiring.status.lost.store(true, Release);
+            wiring.shared.report(loss(wiring.direction, false));
+        }
         if current.is_some() {
             count(&wiring.shared.counters.reopened, 1);
             wiring.shared.report(AudioEvent::Switched {
@@ -207,6 +233,19 @@ fn run(
             });
         }
     }
+}
+
+/// The choice, if there is such a device; else its absence is told.
+fn there(wiring: &Wiring, choice: DeviceChoice) -> Option<DeviceChoice> {
+    let direction = wiring.direction;
+    if find(&cpal::default_host(), direction, &choice).is_some() {
+        return Some(choice);
+    }
+    let reason = absence(direction);
+    wiring
+        .shared
+        .report(AudioEvent::NotThere { direction, reason });
+    None
 }
 
 /// `None`: all is well. `Some(None)`: open again, without a loss to report. `Some(event)`: lost.

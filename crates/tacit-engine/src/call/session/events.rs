@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tacit_audio::DeviceChoice;
 use tacit_packet::ControlMessage;
 use tacit_signaling::payload::PipeMessage;
 use tacit_types::{Reason, Role};
@@ -60,7 +61,7 @@ impl Call {
                 None
             }
             Some(CallCommand::SetMuted(muted)) => {
-                self.muted = muted;
+                self.sound.muted = muted;
                 if let Some(voice) = &mut self.voice {
                     voice.set_muted(muted);
                 }
@@ -71,6 +72,10 @@ impl Call {
                 });
                 None
             }
+            Some(CallCommand::SetDevices(input, output)) => {
+                self.set_devices(input, output);
+                None
+            }
             Some(CallCommand::Verify(true)) => {
                 self.verify(s);
                 None
@@ -79,6 +84,13 @@ impl Call {
             Some(CallCommand::Resume(next)) => Some(Outcome::Resumed(next)),
             Some(CallCommand::HangUp) | None => Some(Outcome::Ended(Reason::HungUp)),
             Some(CallCommand::Accept) => None,
+        }
+    }
+
+    pub(super) fn set_devices(&mut self, input: DeviceChoice, output: DeviceChoice) {
+        match &self.voice {
+            Some(voice) => voice.set_devices(input, output),
+            None => self.sound.devices = Some((input, output)),
         }
     }
 
@@ -130,7 +142,10 @@ impl Call {
     pub(super) fn on_done(&mut self, s: &mut Session, done: Done) -> Option<Outcome> {
         match done {
             Done::Voice(Ok(mut voice)) => {
-                voice.set_muted(self.muted);
+                voice.set_muted(self.sound.muted);
+                if let Some((input, output)) = self.sound.devices.take() {
+                    voice.set_devices(input, output);
+                }
                 self.voice = Some(*voice);
                 self.ready = true;
                 s.last_packet = now();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand_core::{OsRng, RngCore as _};
+use tacit_audio::DeviceChoice;
 use tacit_crypto::SessionKeys;
 use tacit_legs::JoinAcceptor;
 use tacit_legs::shell::{LegHandle, LegOutput};
@@ -50,6 +51,8 @@ pub(crate) enum CallCommand {
     HangUp,
     SetMuted(bool),
     Verify(bool),
+    /// Microphone, loudspeaker.
+    SetDevices(DeviceChoice, DeviceChoice),
     /// The peer rang again to go on with this call.
     Resume(Box<Handshake>),
 }
@@ -87,6 +90,14 @@ pub(in crate::call) enum Outcome {
     Resumed(Box<Handshake>),
 }
 
+/// What the person wants of the sound, also before it is open.
+#[derive(Debug, Default)]
+pub(crate) struct Sound {
+    pub muted: bool,
+    /// Microphone and loudspeaker, if others than at first.
+    pub devices: Option<(DeviceChoice, DeviceChoice)>,
+}
+
 /// A call in progress.
 pub(crate) struct Call {
     pub(in crate::call) id: CallId,
@@ -96,7 +107,7 @@ pub(crate) struct Call {
     pub(in crate::call) commands: mpsc::Receiver<CallCommand>,
     accepted: bool,
     verified: bool,
-    muted: bool,
+    sound: Sound,
     voice: Option<Voice>,
     meter: Meter,
     /// Accepted, and sound is open.
@@ -154,7 +165,7 @@ impl Call {
         role: Role,
         shared: Arc<Shared>,
         commands: mpsc::Receiver<CallCommand>,
-        muted: bool,
+        sound: Sound,
     ) -> Self {
         let (done_sender, done) = mpsc::channel(8);
         Self {
@@ -167,7 +178,7 @@ impl Call {
             verified: false,
             done,
             done_sender,
-            muted,
+            sound,
             voice: None,
             meter: Meter::default(),
             ready: false,

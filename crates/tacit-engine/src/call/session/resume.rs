@@ -47,10 +47,13 @@ impl Call {
                 command = self.commands.recv() => match command {
                     Some(CallCommand::Resume(next)) => return Ok(next),
                     Some(CallCommand::SetMuted(muted)) => {
-                        self.muted = muted;
+                        self.sound.muted = muted;
                         if let Some(voice) = &mut self.voice {
                             voice.set_muted(muted);
                         }
+                    }
+                    Some(CallCommand::SetDevices(input, output)) => {
+                        self.set_devices(input, output);
                     }
                     Some(CallCommand::Verify(false)) => return Err(Reason::NotVerified),
                     Some(CallCommand::HangUp) | None => return Err(Reason::HungUp),

@@ -261,16 +261,16 @@ impl Person {
 
     pub(crate) fn dial_over(&self, legs: LegKind, name: &str) -> Result<CallId, Reason> {
         let _inside = self.runtime().enter();
-        self.engine.dial(name, DialOptions { legs })
+        Ok(self.engine.dial(name, DialOptions { legs })?)
     }
 
     pub(crate) fn command(&self, command: Command) -> Result<(), Reason> {
-        self.engine.send(command)
+        Ok(self.engine.send(command)?)
     }
 
     pub(crate) async fn join(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
         let (engine, invite, name) = (self.engine.clone(), invite.clone(), name.to_owned());
-        let join = async move { engine.accept_invite(&invite, &name).await };
+        let join = async move { Ok(engine.accept_invite(&invite, &name).await?) };
         self.runtime().spawn(join).await.unwrap()
     }
 
