@@ -56,16 +56,16 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Logs go to standard error; Arti's are kept at warnings, since they would tell circuits.
+/// Logs go to standard error; Arti's are kept at warnings at most, since more would tell circuits.
 fn start_logging(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
+    let (level, tor) = match verbose {
+        0 => ("warn", tacit_tor::QUIET_LOG_FILTER),
+        1 => ("info", tacit_tor::LOG_FILTER),
+        2 => ("debug", tacit_tor::LOG_FILTER),
+        _ => ("trace", tacit_tor::LOG_FILTER),
     };
     // The sound server's client calls its own end an error.
-    let filter = format!("{level},pulseaudio=off,{}", tacit_tor::LOG_FILTER);
+    let filter = format!("{level},pulseaudio=off,{tor}");
     let filter = tracing_subscriber::EnvFilter::new(filter);
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

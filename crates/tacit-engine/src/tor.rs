@@ -42,7 +42,10 @@ impl TorNetwork {
     #[must_use]
     pub fn launch(config: TorConfig) -> Self {
         let (started, tor) = watch::channel(None);
-        let (states, state) = watch::channel(NetworkState::Running(TorProgress::default()));
+        let (states, state) = watch::channel(NetworkState::Running(TorProgress {
+            stage: "Starting Tor".into(),
+            ..TorProgress::default()
+        }));
         let start = tokio::spawn(async move {
             let (sender, mut progress) = watch::channel(TorProgress::default());
             let start = Tor::start(config, sender);

@@ -63,3 +63,8 @@ pub use tor::Tor;
 /// `tor_netdir` warns many times that it cannot choose dozens of them.)
 pub const LOG_FILTER: &str =
     "arti_client=warn,tor_=warn,tor_netdir=error,fs_mistrust=warn,rustls=warn,rusqlite=warn";
+
+/// As [`LOG_FILTER`], for a program that was asked for no logs: what Arti warns of is told by
+/// [`TorProgress`] and by errors, in fewer words.
+pub const QUIET_LOG_FILTER: &str =
+    "arti_client=error,tor_=error,fs_mistrust=error,rustls=error,rusqlite=error";
