@@ -84,14 +84,19 @@ fn take(times: &mut BTreeMap<ContactId, Timestamp>, contact: ContactId, now: Tim
 /// show whoever sees two of them that these are contacts of one person. Whoever places a call
 /// meanwhile does not wait: a call renews the tokens that it needs.
 pub(crate) async fn renew_all(shared: Arc<Shared>) {
-    let wanting = shared.with_ledger(|l| l.wanting_resync());
-    let moment = |contact| (Instant::now() + random_up_to(SPREAD), contact);
-    let mut moments: Vec<_> = wanting.into_iter().map(moment).collect();
-    moments.sort_unstable();
-    for (moment, contact) in moments {
-        tokio::time::sleep_until(moment).await;
+    let start = Instant::now();
+    for (after, contact) in spread(shared.with_ledger(|l| l.wanting_resync())) {
+        tokio::time::sleep_until(start + after).await;
         renew(&shared, contact);
     }
+}
+
+/// A random moment for each, the earliest first.
+fn spread(contacts: Vec<ContactId>) -> Vec<(Duration, ContactId)> {
+    let moment = |contact| (random_up_to(SPREAD), contact);
+    let mut moments: Vec<_> = contacts.into_iter().map(moment).collect();
+    moments.sort_unstable();
+    moments
 }
 
 /// Renews a contact's tokens in the background if only a RESYNC can.
@@ -285,6 +290,22 @@ mod tests {
         assert!(times.answer(a, start), "the other role counts apart");
         assert!(times.ask(a, start + INTERVAL));
         assert!(!times.answer(a, start + INTERVAL / 2));
+    }
+
+    #[test]
+    fn resyncs_are_spread_and_none_is_left_out() {
+        let contacts: Vec<_> = (0..200).map(ContactId).collect();
+        let moments = spread(contacts.clone());
+        assert!(moments.is_sorted());
+        assert!(moments.iter().all(|(after, _)| *after <= SPREAD));
+        let early = moments.iter().filter(|(after, _)| *after < SPREAD / 2);
+        // Fewer or more than these of 200 fair coins: once in 10^16 runs.
+        assert!((40..160).contains(&early.count()));
+        let order: Vec<_> = moments.iter().map(|(_, contact)| *contact).collect();
+        assert_ne!(order, contacts, "not in the order in which they were made");
+        let mut found = order;
+        found.sort_unstable();
+        assert_eq!(found, contacts);
     }
 
     #[test]
