@@ -294,10 +294,13 @@ async fn contacts(global: &Global, args: &Contacts, output: &mut Output) -> Resu
                 };
                 let value = json!({"event": "contact", "name": c.name.reveal(), "verified": c.verified,
                     "tokens": c.tokens, "embedded": c.embedded, "needs_turn": c.needs_turn});
-                output.say(
-                    &value,
-                    &format!("{}  {mark}, {} calls left", c.name.reveal(), c.tokens),
-                );
+                let way = if c.needs_turn {
+                    ", only with --legs turn"
+                } else {
+                    ""
+                };
+                let words = format!("{}  {mark}, {} calls left{way}", c.name.reveal(), c.tokens);
+                output.say(&value, &words);
             }
         }
         ContactsAction::Rename { name, to } => {
@@ -377,20 +380,19 @@ async fn call(global: &Global, args: &Call, output: &mut Output) -> Result<(), F
         audio: Some(&args.audio),
         lab: Some(&args.lab),
     };
-    let check = |book: &AddressBook| {
-        let known = book.contacts();
-        let known = known.iter().any(|c| *c.name.reveal() == args.name);
-        if known {
-            Ok(())
-        } else {
-            Err(Reason::ContactUnknown.into())
-        }
-    };
-    let mut s = Session::start(global, &wishes, check, output).await?;
     let legs = match args.legs {
         Legs::Onion => LegKind::Onion,
         Legs::Turn => LegKind::Turn,
     };
+    let check = |book: &AddressBook| {
+        let all = book.contacts();
+        match all.iter().find(|c| *c.name.reveal() == args.name) {
+            None => Err(Reason::ContactUnknown.into()),
+            Some(c) if c.needs_turn && legs == LegKind::Onion => Err(Reason::NeedsTurn.into()),
+            Some(_) => Ok(()),
+        }
+    };
+    let mut s = Session::start(global, &wishes, check, output).await?;
     let outcome = match s.engine.dial(&args.name, DialOptions { legs }) {
         Ok(call) => talk(&mut s, call, args.duration, output).await,
         Err(error) => Err(error.kind()),

@@ -84,6 +84,7 @@ fn take(times: &mut BTreeMap<ContactId, Timestamp>, contact: ContactId, now: Tim
 /// show whoever sees two of them that these are contacts of one person. Whoever places a call
 /// meanwhile does not wait: a call renews the tokens that it needs.
 pub(crate) async fn renew_all(shared: Arc<Shared>) {
+    shared.network_started().await;
     let start = Instant::now();
     for (after, contact) in spread(shared.with_ledger(|l| l.wanting_resync())) {
         tokio::time::sleep_until(start + after).await;

@@ -221,6 +221,7 @@ impl Address {
     /// Hosts the address again and again until the task is ended.
     async fn attend(mut self, reached: mpsc::Sender<(Key, bool)>, key: Key) {
         if self.spread && self.own.identity.is_none() {
+            self.shared.network_started().await;
             tokio::time::sleep(random_up_to(ATTACH_SPREAD)).await;
         }
         loop {

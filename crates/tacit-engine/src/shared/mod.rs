@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, watch};
 use crate::api::{AudioFactory, CallId, Event};
 use crate::call::{OpenedTurn, open_turn_legs};
 use crate::ledger::{ContactId, Ledger};
-use crate::network::Network;
+use crate::network::{Network, NetworkState};
 use crate::resync::ResyncTimes;
 use calls::Calls;
 
@@ -92,6 +92,17 @@ impl Shared {
 
     pub(crate) const fn network(&self) -> &Arc<dyn Network> {
         &self.network
+    }
+
+    /// Resolves once the network has started, or will not. What is spread over time must wait for
+    /// this first: else all that was to leave meanwhile leaves when the network is there.
+    pub(crate) async fn network_started(&self) {
+        let starting =
+            |state: &NetworkState| matches!(state, NetworkState::Running(p) if p.percent < 100);
+        if let Some(mut state) = self.network.watch() {
+            // A network that is gone is not waited for.
+            let _ = state.wait_for(|state| !starting(state)).await;
+        }
     }
 
     pub(crate) const fn legs(&self) -> u8 {

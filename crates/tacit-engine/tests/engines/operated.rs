@@ -234,7 +234,11 @@ async fn an_empty_wallet_is_filled_again_over_an_operated_mailbox() {
 
 /// Mallory, who has taken an invite of `of`.
 async fn mallory(town: &Town, of: &mut Person, hosting: Hosting) -> Impostor {
-    let invite = of.invite("Mallory");
+    impostor(town, of, "Mallory", hosting).await
+}
+
+async fn impostor(town: &Town, of: &mut Person, name: &str, hosting: Hosting) -> Impostor {
+    let invite = of.invite(name);
     of.until("invite", |e| {
         matches!(e, Event::InviteReachable).then_some(())
     })
@@ -297,6 +301,34 @@ async fn an_offer_of_onion_legs_to_an_operated_mailbox_is_not_answered() {
     let rang = |e: &&Event| matches!(e, Event::Incoming { .. });
     assert_eq!(bob.seen.iter().filter(rang).count(), 1);
     drop(unanswered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mailboxes_of_one_person_attach_at_times_of_their_own() {
+    /// An ATTACH frame's first byte.
+    const ATTACH: u8 = 0x05;
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let mut bob = town.world.person_with("bob", town.operated(660.0));
+    let names = ["Carol", "Dave", "Erin", "Frank"];
+    for name in names {
+        impostor(&town, &mut bob, name, Hosting::Embedded).await;
+    }
+    let mut setup = town.world.setup();
+    setup.disk = bob.crash().await;
+    setup.tap.hold();
+    let mut bob = town.world.person_with("bob", setup);
+    let starting = |e| matches!(e, Event::TorProgress { percent: 0, .. }).then_some(());
+    bob.until("start of the network", starting).await;
+    bob.tap.start();
+    bob.reachable(names.len()).await;
+    let mut writes = bob.tap.writes();
+    writes.retain(|w| w.first == ATTACH);
+    assert_eq!(writes.len(), names.len());
+    // Of 20 seconds: four random moments are as close as that once in 250,000 runs.
+    let apart = writes[3].at.duration_since(writes[0].at);
+    assert!(apart > Duration::from_millis(200), "{apart:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

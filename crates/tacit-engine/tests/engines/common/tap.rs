@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use tacit_engine::memory::MemoryNetwork;
-use tacit_engine::network::{BoxStream, ByteStream, Host, Network};
-use tacit_tor::{OnionHost, Target};
+use tacit_engine::network::{BoxStream, ByteStream, Host, Network, NetworkState};
+use tacit_tor::{OnionHost, Target, TorProgress};
 use tacit_types::limits::ONION_PORT_SIGNALING;
 use tacit_types::{OnionKey, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
 
 /// A RING frame's first byte.
 const RING: u8 = 0x0c;
@@ -47,6 +48,14 @@ struct Log {
 pub(crate) struct Tap {
     inner: MemoryNetwork,
     log: Arc<Mutex<Log>>,
+    state: watch::Sender<NetworkState>,
+}
+
+fn state(percent: u8) -> NetworkState {
+    NetworkState::Running(TorProgress {
+        percent,
+        ..TorProgress::default()
+    })
 }
 
 impl Tap {
@@ -54,7 +63,33 @@ impl Tap {
         Self {
             inner: network.clone(),
             log: Arc::default(),
+            state: watch::Sender::new(state(100)),
         }
+    }
+
+    /// Until [`Self::start`] the network is still starting: whatever is asked of it waits.
+    pub(crate) fn hold(&self) {
+        self.state.send_replace(state(0));
+    }
+
+    pub(crate) fn start(&self) {
+        self.state.send_replace(state(100));
+    }
+
+    /// Does something with the network, at once if it has started.
+    fn once_started<T: 'static>(
+        &self,
+        ask: impl FnOnce(&MemoryNetwork) -> BoxFuture<'static, T> + Send + 'static,
+    ) -> BoxFuture<'static, T> {
+        let mut now = self.state.subscribe();
+        if *now.borrow() == state(100) {
+            return ask(&self.inner);
+        }
+        let network = self.inner.clone();
+        Box::pin(async move {
+            now.wait_for(|s| *s == state(100)).await.unwrap();
+            ask(&network).await
+        })
     }
 
     pub(crate) fn writes(&self) -> Vec<Write> {
@@ -86,7 +121,8 @@ impl Tap {
 
 impl Network for Tap {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<BoxStream, Reason>> {
-        let opened = self.inner.connect(target.clone());
+        let to = target.clone();
+        let opened = self.once_started(move |network| network.connect(to));
         let tap = self.clone();
         Box::pin(async move {
             let stream = opened.await?;
@@ -100,11 +136,15 @@ impl Network for Tap {
 
     fn host(&self, host: OnionHost) -> BoxFuture<'static, Result<Box<dyn Host>, Reason>> {
         let (key, tap) = (host.identity.public(), self.clone());
-        let hosted = self.inner.host(host);
+        let hosted = self.once_started(move |network| network.host(host));
         Box::pin(async move {
             let inner = hosted.await?;
             Ok(Box::new(TappedHost { inner, tap, key }) as Box<dyn Host>)
         })
+    }
+
+    fn watch(&self) -> Option<watch::Receiver<NetworkState>> {
+        Some(self.state.subscribe())
     }
 
     fn shutdown(&self) -> BoxFuture<'static, ()> {
