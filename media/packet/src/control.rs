@@ -1,7 +1,9 @@
 //! A small reliable lane inside the media packets: messages in order, exactly once.
 //!
 //! One message is in flight at a time and rides in every packet until the peer acknowledges it:
-//! 50 packets a second over several legs make that faster than any window.
+//! 50 packets a second over several legs make that faster than any window. A message that has not
+//! been in flight yet is withdrawn when a later one makes it void, so that the last word is never
+//! behind more than one other.
 
 use std::collections::VecDeque;
 
@@ -49,6 +51,20 @@ impl ControlMessage {
             Self::SasCommit(bytes) | Self::SasReveal(bytes) => bytes,
             _ => &[],
         }
+    }
+
+    /// Whether an earlier message need no longer be said once this one is.
+    const fn supersedes(&self, earlier: &Self) -> bool {
+        match self {
+            Self::HangUp => true,
+            Self::Muted | Self::Unmuted => matches!(earlier, Self::Muted | Self::Unmuted),
+            _ => false,
+        }
+    }
+
+    /// Whether this message, right after that one, says nothing new.
+    fn repeats(&self, last: &Self) -> bool {
+        !matches!(self, Self::SasCommit(_) | Self::SasReveal(_)) && self == last
     }
 
     /// Reads a message; `None` for an unknown kind or a body of the wrong length.
@@ -122,7 +138,7 @@ impl ControlBlock {
 #[error("{CONTROL_QUEUE} control messages are waiting for the peer's acknowledgement; try later")]
 pub struct LaneFull;
 
-/// What the lane has dropped.
+/// What the lane has dropped of the peer's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlCounters {
     /// In-order messages of an unknown kind or with a body of the wrong length.
@@ -155,16 +171,36 @@ impl Default for ControlLane {
 }
 
 impl ControlLane {
-    /// Queues a message behind those not yet acknowledged.
+    /// Queues a message behind those not yet acknowledged. What it supersedes is withdrawn, unless
+    /// it is in flight:
+    ///
+    /// - [`ControlMessage::HangUp`] supersedes everything and is the last word: it always finds
+    ///   room, and what is sent after it is not kept;
+    /// - of [`ControlMessage::Muted`] and [`ControlMessage::Unmuted`] only the newest counts.
     ///
     /// # Errors
     /// [`LaneFull`] when [`CONTROL_QUEUE`] messages wait.
     pub fn send(&mut self, message: ControlMessage) -> Result<(), LaneFull> {
+        if self.queue.contains(&ControlMessage::HangUp) {
+            return Ok(());
+        }
+        self.withdraw(|waiting| message.supersedes(waiting));
+        let said = self.queue.back().is_some_and(|last| message.repeats(last));
+        if said {
+            return Ok(());
+        }
         if self.queue.len() == CONTROL_QUEUE {
             return Err(LaneFull);
         }
         self.queue.push_back(message);
         Ok(())
+    }
+
+    /// The front may have reached the peer already: it stays.
+    fn withdraw(&mut self, superseded: impl Fn(&ControlMessage) -> bool) {
+        let mut in_flight = true;
+        self.queue
+            .retain(|waiting| core::mem::take(&mut in_flight) || !superseded(waiting));
     }
 
     /// Whether everything sent has been acknowledged.

@@ -31,7 +31,49 @@ fn a_full_lane_refuses() {
     for number in 0..16 {
         lane.send(message(number)).expect("room");
     }
-    assert_eq!(lane.send(ControlMessage::HangUp), Err(LaneFull));
+    assert_eq!(lane.send(message(16)), Err(LaneFull));
+    assert_eq!(lane.send(ControlMessage::Accept), Err(LaneFull));
+}
+
+/// Everything that `from` still has to say to `to`, over a perfect network.
+fn all_said(from: &mut ControlLane, to: &mut ControlLane) -> Vec<ControlMessage> {
+    let mut heard = Vec::new();
+    while !from.is_idle() {
+        heard.extend(to.handle_input(&from.block()));
+        from.handle_input(&to.block());
+    }
+    heard
+}
+
+#[test]
+fn a_hang_up_finds_room_in_a_full_lane_and_withdraws_what_waits() {
+    let mut lane = ControlLane::default();
+    for number in 0..16 {
+        lane.send(message(number)).expect("room");
+    }
+    lane.send(ControlMessage::HangUp).expect("always");
+    lane.send(ControlMessage::Muted).expect("not kept");
+    let heard = all_said(&mut lane, &mut ControlLane::default());
+    assert_eq!(heard, [message(0), ControlMessage::HangUp]);
+}
+
+#[test]
+fn only_the_newest_mute_state_waits() {
+    let mut lane = ControlLane::default();
+    lane.send(ControlMessage::Muted).expect("room");
+    for _ in 0..100 {
+        lane.send(ControlMessage::Unmuted).expect("room");
+        lane.send(ControlMessage::Muted).expect("room");
+    }
+    lane.send(ControlMessage::SasConfirmed).expect("room");
+    lane.send(ControlMessage::Unmuted).expect("room");
+    let expected = [
+        ControlMessage::Muted,
+        ControlMessage::SasConfirmed,
+        ControlMessage::Unmuted,
+    ];
+    let heard = all_said(&mut lane, &mut ControlLane::default());
+    assert_eq!(heard, expected);
 }
 
 #[test]
@@ -102,6 +144,48 @@ proptest! {
             }
         }
         prop_assert!(got <= sent);
+    }
+
+    /// Whatever was said before and however often the microphone was switched, over a lossy
+    /// network: what matters arrives once and in order, then the last word.
+    #[test]
+    fn the_last_word_always_arrives(
+        said in prop::collection::vec(0u8..8, 0..120),
+        losses in prop::collection::vec(any::<(bool, bool)>(), 200),
+    ) {
+        let (mut a, mut b) = (ControlLane::default(), ControlLane::default());
+        let (mut sent, mut heard) = (Vec::new(), Vec::new());
+        let mut muted = None;
+        for (&what, &(forth, back)) in said.iter().zip(&losses) {
+            let mute = if what % 2 == 0 { ControlMessage::Muted } else { ControlMessage::Unmuted };
+            let next = if what > 5 { message(what) } else { mute };
+            if a.send(next).is_ok() {
+                sent.push(next);
+                if what <= 5 {
+                    muted = Some(mute);
+                }
+            }
+            if forth {
+                heard.extend(b.handle_input(&a.block()));
+            }
+            if back {
+                a.handle_input(&b.block());
+            }
+        }
+        let told = |heard: &[ControlMessage]| {
+            let mut states = heard.iter().rev();
+            states.find(|m| matches!(m, ControlMessage::Muted | ControlMessage::Unmuted)).copied()
+        };
+        let waiting = all_said(&mut a.clone(), &mut b.clone());
+        prop_assert_eq!(a.send(ControlMessage::HangUp), Ok(()));
+        heard.extend(all_said(&mut a, &mut b));
+        prop_assert_eq!(heard.pop(), Some(ControlMessage::HangUp));
+        prop_assert!(!heard.contains(&ControlMessage::HangUp), "once");
+        // In order: what was heard is what was sent, less what was withdrawn.
+        let mut rest = sent.iter();
+        prop_assert!(heard.iter().all(|m| rest.any(|s| s == m)), "{heard:?} of {sent:?}");
+        // Without a hang-up the newest state of the microphone would have been told.
+        prop_assert_eq!(told(&waiting).or_else(|| told(&heard)), muted);
     }
 
     #[test]
