@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-use tacit_types::{LegIndex, Timestamp};
+use tacit_types::{LegIndex, SlotNumber, Timestamp};
 
 use crate::delay::Delay;
+use crate::leg_set::LegSet;
 use crate::limits::LEGS;
 
 /// Whose leg it is. Onion legs belong to both and are listed as local ones.
@@ -38,6 +39,9 @@ pub struct LegStatus {
     pub sent: u64,
     /// Packets on it that the peer reported.
     pub acknowledged: u64,
+    /// Share of the packets of the last ten seconds that should have arrived by what the peer has
+    /// told, and did not; `None` without any. What is late only counts until it comes.
+    pub loss: Option<f32>,
     /// How far its oldest unacknowledged packet is beyond its expected arrival, by what the peer
     /// has told so far.
     pub overdue: Duration,
@@ -49,6 +53,12 @@ pub struct LegStatus {
 pub(crate) struct Leg {
     pub(crate) index: LegIndex,
     pub(crate) fate: Option<Fate>,
+    /// The peer's legs that this one can send to. Empty with onion legs and on the peer's side.
+    pub(crate) reach: LegSet,
+    /// The peer's leg has had what it may have before it answers.
+    pub(crate) held: bool,
+    /// The slot whose packet it did not take.
+    pub(crate) refused: Option<SlotNumber>,
     pub(crate) delay: Delay,
     /// Order of the latest-sent packet that was acknowledged.
     pub(crate) acknowledged_through: u64,
@@ -59,7 +69,7 @@ pub(crate) struct Leg {
     pub(crate) last_sent: Option<Timestamp>,
     /// When a packet of the peer last came over it.
     pub(crate) seen: Option<Timestamp>,
-    /// For rotation: when it was last chosen; seeded so that legs start in random order.
+    /// For rotation: when it was last used; seeded so that legs start in random order.
     pub(crate) turn: u64,
     pub(crate) suspect: bool,
     pub(crate) sent: u64,
@@ -72,6 +82,9 @@ impl Leg {
         Self {
             index,
             fate: None,
+            reach: LegSet::EMPTY,
+            held: false,
+            refused: None,
             delay: Delay::unknown(),
             acknowledged_through: 0,
             sent_through: 0,
@@ -106,7 +119,7 @@ pub(crate) struct Legs {
 impl Legs {
     /// False when there is no room or the leg is known already.
     pub(crate) fn add(&mut self, leg: Leg) -> bool {
-        if self.legs.len() == LEGS || self.get(leg.index).is_some() {
+        if self.is_full() || self.get(leg.index).is_some() {
             return false;
         }
         let at = self.legs.partition_point(|other| other.index < leg.index);
@@ -120,6 +133,23 @@ impl Legs {
         self.legs.len() < before
     }
 
+    pub(crate) const fn is_full(&self) -> bool {
+        self.legs.len() == LEGS
+    }
+
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Leg) -> bool) {
+        self.legs.retain(keep);
+    }
+
+    /// Whether one of these legs reaches that leg of the peer.
+    pub(crate) fn reaches(&self, peer: LegIndex) -> bool {
+        self.legs.iter().any(|leg| leg.reach.contains(peer))
+    }
+
+    pub(crate) fn position(&self, index: LegIndex) -> Option<usize> {
+        self.legs.iter().position(|leg| leg.index == index)
+    }
+
     pub(crate) fn get(&self, index: LegIndex) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.index == index)
     }
@@ -131,7 +161,7 @@ impl Legs {
     /// Position of the leg, if a packet of this order on it that has not arrived speaks against it:
     /// nothing sent later has arrived.
     pub(crate) fn accused(&self, index: LegIndex, order: u64) -> Option<usize> {
-        let at = self.legs.iter().position(|leg| leg.index == index)?;
+        let at = self.position(index)?;
         (order > self.legs[at].acknowledged_through).then_some(at)
     }
 

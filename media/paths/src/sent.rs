@@ -1,7 +1,8 @@
 //! What was sent lately, by slot.
 
-use tacit_types::{Path, SlotNumber, Timestamp};
+use tacit_types::{LegIndex, Path, SlotNumber, Timestamp};
 
+use crate::leg::Side;
 use crate::limits::SENT_WINDOW;
 
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,16 @@ pub(crate) struct Sent {
     pub(crate) path: Path,
     pub(crate) at: Timestamp,
     pub(crate) acknowledged: bool,
+}
+
+impl Sent {
+    /// Whether it went over that leg of that side.
+    pub(crate) fn is_on(&self, side: Side, leg: LegIndex) -> bool {
+        leg == match side {
+            Side::Local => self.path.sender,
+            Side::Peer => self.path.receiver,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -52,14 +63,19 @@ impl SentLog {
         (low == u32::from(slot_low) && sent.path == path).then_some(sent)
     }
 
-    /// What is not acknowledged, oldest first.
-    pub(crate) fn pending(&self) -> impl Iterator<Item = &Sent> {
+    /// What is remembered, oldest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Sent> {
         let first = self.next.saturating_sub(SENT_WINDOW as u64).max(1);
         (first..self.next).filter_map(|order| {
             let slot = self.by_order[place(order)]?;
             let sent = self.by_slot[place(u64::from(slot.0))].as_ref()?;
-            (sent.order == order && !sent.acknowledged).then_some(sent)
+            (sent.order == order).then_some(sent)
         })
+    }
+
+    /// What is not acknowledged, oldest first.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = &Sent> {
+        self.all().filter(|sent| !sent.acknowledged)
     }
 
     /// Order of the newest packet; 0 before the first.

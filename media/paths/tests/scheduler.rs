@@ -1,10 +1,11 @@
 //! The scheduler alone: the pattern, suspicion, probes, hostile feedback.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tacit_packet::{ArrivalReport, MediaTime};
-use tacit_paths::{Choice, ChoiceReason, Config, Fate, Scheduler, Side};
+use tacit_paths::{BestChange, Choice, ChoiceReason, Config, Fate, Scheduler, Side};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 const SLOT: u64 = 20_000;
@@ -13,6 +14,13 @@ const PEER: u64 = 3_000_000;
 
 fn media(micros: u64) -> MediaTime {
     MediaTime(u32::try_from((micros + PEER) / 125).expect("short"))
+}
+
+const fn path(sender: u8, receiver: u8) -> Path {
+    Path {
+        sender: LegIndex(sender),
+        receiver: LegIndex(receiver),
+    }
 }
 
 /// A scheduler whose packets arrive after a delay that depends on the legs, and whose peer reports
@@ -28,9 +36,11 @@ struct Bench {
 impl Bench {
     fn new(kind: LegKind, legs: u8, delay: impl Fn(Path, u64) -> Option<u64> + 'static) -> Self {
         let mut scheduler = Scheduler::new(Config::new(kind), 5);
-        for leg in 0..legs {
-            assert!(scheduler.add_local_leg(LegIndex(leg)));
-            assert_eq!(scheduler.add_peer_leg(LegIndex(leg)), kind == LegKind::Turn);
+        for sender in 0..legs {
+            for receiver in 0..legs {
+                let possible = kind == LegKind::Turn || sender == receiver;
+                assert_eq!(scheduler.add_path(path(sender, receiver)), possible);
+            }
         }
         Self {
             scheduler,
@@ -78,9 +88,9 @@ impl Bench {
     }
 }
 
-/// Leg 0 is the fastest, each further one 20 ms slower.
+/// Leg 0 is the fastest, each further one 40 ms slower: no two are alike.
 fn graded(path: Path, _: u64) -> Option<u64> {
-    Some(150_000 + 10_000 * (u64::from(path.sender.0) + u64::from(path.receiver.0)))
+    Some(150_000 + 20_000 * (u64::from(path.sender.0) + u64::from(path.receiver.0)))
 }
 
 #[test]
@@ -116,7 +126,7 @@ fn delays_and_round_trip_are_measured() {
     for leg in bench.scheduler.legs() {
         let measured = leg.relative_delay.expect("measured").as_millis();
         assert!(
-            measured.abs_diff(u128::from(leg.index.0) * 20) <= 5,
+            measured.abs_diff(u128::from(leg.index.0) * 40) <= 5,
             "{leg:?}"
         );
         assert!(!leg.suspect && leg.acknowledged > 0);
@@ -190,8 +200,8 @@ fn one_stalled_half_of_turn_paths_is_found() {
 fn fresh_legs_are_probed_early() {
     let mut bench = Bench::new(LegKind::Onion, 2, graded);
     bench.run(100);
-    assert!(bench.scheduler.add_local_leg(LegIndex(9)));
-    assert!(!bench.scheduler.add_local_leg(LegIndex(9)), "known");
+    assert!(bench.scheduler.add_path(path(9, 9)));
+    assert!(!bench.scheduler.add_path(path(9, 9)), "known");
     let probes = bench.run(4);
     let probe = probes
         .iter()
@@ -211,14 +221,14 @@ fn fresh_legs_are_probed_early() {
 fn no_leg_one_leg_and_legs_that_go() {
     let mut bench = Bench::new(LegKind::Onion, 0, graded);
     assert_eq!(bench.step(), None);
-    bench.scheduler.add_local_leg(LegIndex(3));
+    bench.scheduler.add_path(path(3, 3));
     assert!(
         bench
             .run(50)
             .iter()
             .all(|choice| choice.reason == ChoiceReason::Only)
     );
-    bench.scheduler.add_local_leg(LegIndex(4));
+    bench.scheduler.add_path(path(4, 4));
     bench.run(50);
     assert!(bench.scheduler.remove_local_leg(LegIndex(3)));
     assert!(!bench.scheduler.remove_local_leg(LegIndex(3)));
@@ -231,7 +241,7 @@ fn no_leg_one_leg_and_legs_that_go() {
     bench.scheduler.remove_local_leg(LegIndex(4));
     assert_eq!(bench.step(), None);
     for leg in 0..40 {
-        assert_eq!(bench.scheduler.add_local_leg(LegIndex(leg)), leg < 16);
+        assert_eq!(bench.scheduler.add_path(path(leg, leg)), leg < 16);
     }
 }
 
@@ -267,10 +277,6 @@ fn without_feedback_all_pairs_of_turn_legs_take_turns() {
 #[test]
 fn when_packets_are_missing_the_legs_of_those_that_come_are_best() {
     let mut bench = Bench::new(LegKind::Turn, 8, graded);
-    let path = |sender, receiver| Path {
-        sender: LegIndex(sender),
-        receiver: LegIndex(receiver),
-    };
     for _ in 0..100 {
         let now = Timestamp::from_micros(bench.now());
         bench.scheduler.on_arrival(path(0, 0), now);
@@ -322,13 +328,9 @@ fn hostile_feedback_is_counted_and_changes_nothing() {
     attacked.run(100);
     let now = Timestamp::from_micros(attacked.now());
     let clock = media(attacked.now() - 100_000);
-    let path = |leg| Path {
-        sender: LegIndex(leg),
-        receiver: LegIndex(leg),
-    };
     let report = |slot, leg, arrived_at| ArrivalReport {
         slot,
-        path: path(leg),
+        path: path(leg, leg),
         arrived_at,
     };
     let before = attacked.scheduler.counters();
@@ -367,6 +369,124 @@ fn an_arrival_before_its_departure_is_impossible() {
     assert_eq!(bench.scheduler.round_trip(), None);
 }
 
+/// Everything but one pair is bound: that pair is never chosen, and all others are.
+#[test]
+fn a_refused_pair_is_never_chosen() {
+    for stalled in [false, true] {
+        let delay = move |path, now| graded(path, now).filter(|_| !stalled || now < 3_000_000);
+        let mut bench = Bench::new(LegKind::Turn, 4, delay);
+        assert!(bench.scheduler.remove_path(path(0, 0)));
+        assert!(!bench.scheduler.remove_path(path(0, 0)), "known");
+        let used: BTreeSet<Path> = bench.run(600).iter().map(|c| c.path).collect();
+        assert!(!used.contains(&path(0, 0)));
+        assert!(used.len() >= 12, "{used:?}");
+        assert!(bench.scheduler.add_path(path(0, 0)));
+        bench.run(100);
+        assert!(stalled || bench.run(16).iter().any(|c| c.path == path(0, 0)));
+    }
+}
+
+#[test]
+fn a_leg_of_the_peer_that_every_leg_is_refused_is_forgotten() {
+    let mut bench = Bench::new(LegKind::Turn, 3, graded);
+    for leg in 0..3 {
+        assert!(bench.scheduler.remove_path(path(leg, 1)));
+    }
+    assert_eq!(bench.scheduler.legs().count(), 5);
+    assert!(bench.run(200).iter().all(|c| c.path.receiver != LegIndex(1)));
+    assert!(bench.scheduler.remove_local_leg(LegIndex(0)));
+    assert!(bench.scheduler.remove_path(path(1, 0)));
+    assert!(bench.scheduler.remove_path(path(2, 0)));
+    assert!(bench.run(50).iter().all(|c| c.path.receiver == LegIndex(2)));
+    assert!(bench.scheduler.remove_peer_leg(LegIndex(2)));
+    assert_eq!(bench.step(), None);
+    assert_eq!(bench.scheduler.legs().count(), 0);
+}
+
+#[test]
+fn a_leg_that_does_not_take_the_packet_costs_nothing() {
+    for kind in [LegKind::Onion, LegKind::Turn] {
+        let mut bench = Bench::new(kind, 4, graded);
+        bench.run(100);
+        let before: Vec<_> = bench.scheduler.legs().collect();
+        let (slot, now) = (SlotNumber(bench.slot), Timestamp::from_micros(bench.now()));
+        let mut refused = BTreeSet::new();
+        while let Some(choice) = bench.scheduler.choose(slot, now) {
+            assert!(refused.insert(choice.path.sender), "each leg is asked once");
+            bench.scheduler.on_refused(slot, choice.path.sender);
+        }
+        assert_eq!(refused.len(), 4);
+        assert_eq!(bench.scheduler.legs().collect::<Vec<_>>(), before);
+        assert!(bench.step().is_none(), "this slot is lost");
+        assert!(bench.step().is_some(), "the next one is not");
+    }
+}
+
+#[test]
+fn a_held_leg_of_the_peer_gets_nothing() {
+    let mut bench = Bench::new(LegKind::Turn, 3, graded);
+    bench.scheduler.hold_peer_leg(LegIndex(0), true);
+    assert!(bench.run(100).iter().all(|c| c.path.receiver != LegIndex(0)));
+    bench.scheduler.hold_peer_leg(LegIndex(0), false);
+    assert!(bench.run(16).iter().any(|c| c.path.receiver == LegIndex(0)));
+    for leg in 0..3 {
+        bench.scheduler.hold_peer_leg(LegIndex(leg), true);
+    }
+    assert_eq!(bench.step(), None);
+}
+
+/// With legs that are equally good, no leg carries two of six packets in a row, so that a stall of
+/// a few cannot take them all; and in time every leg meets every other.
+#[test]
+fn legs_that_are_alike_take_turns_and_meet_all_others() {
+    let mut bench = Bench::new(LegKind::Turn, 8, |_, _| Some(150_000));
+    bench.run(300);
+    let choices = bench.run(400);
+    for six in choices.windows(6) {
+        let up: BTreeSet<_> = six.iter().map(|c| c.path.sender).collect();
+        let down: BTreeSet<_> = six.iter().map(|c| c.path.receiver).collect();
+        assert!(up.len() == 6 && down.len() >= 5, "{six:?}");
+    }
+    let met: BTreeSet<Path> = choices.iter().map(|c| c.path).collect();
+    assert_eq!(met.len(), 64);
+}
+
+#[test]
+fn the_best_path_changes_for_a_reason() {
+    let slow = |path: Path, now: u64| {
+        let later = now > 9_000_000 && path.sender.0 == 0;
+        Some(graded(path, now)? + if later { 150_000 } else { 0 })
+    };
+    let margin = Duration::from_millis(10);
+    let mut bench = Bench::new(LegKind::Turn, 3, slow);
+    let change = |bench: &Bench, told| {
+        let now = Timestamp::from_micros(bench.now());
+        bench.scheduler.best_change(told, margin, now)
+    };
+    bench.run(200);
+    assert_eq!(change(&bench, None), Some((path(0, 0), BestChange::First)));
+    assert_eq!(change(&bench, Some(path(0, 0))), None);
+    assert_eq!(change(&bench, Some(path(2, 2))), Some((path(0, 0), BestChange::Faster)));
+    bench.run(220);
+    let (best, why) = change(&bench, Some(path(0, 0))).expect("it is late");
+    assert!(best.sender == LegIndex(1) && why == BestChange::Overdue, "{best:?} {why:?}");
+    bench.scheduler.remove_local_leg(LegIndex(0));
+    assert_eq!(change(&bench, Some(path(0, 0))), Some((best, BestChange::Gone)));
+    assert_eq!(Bench::new(LegKind::Turn, 0, graded).scheduler.best_change(None, margin, Timestamp::ZERO), None);
+}
+
+#[test]
+fn what_did_not_arrive_counts_as_lost() {
+    let lossy = |path: Path, now: u64| (path.sender.0 != 1).then(|| graded(path, now))?;
+    let mut bench = Bench::new(LegKind::Onion, 3, lossy);
+    assert!(bench.scheduler.legs().all(|leg| leg.loss.is_none()));
+    bench.run(400);
+    for leg in bench.scheduler.legs() {
+        let expected = if leg.index == LegIndex(1) { 1.0 } else { 0.0 };
+        assert_eq!(leg.loss, Some(expected), "{leg:?}");
+    }
+}
+
 proptest! {
     /// Any sequence of inputs: no panic, one packet a slot, only over legs that exist; and the same
     /// inputs give the same choices.
@@ -379,24 +499,31 @@ proptest! {
         let run = || {
             let kind = if turn { LegKind::Turn } else { LegKind::Onion };
             let mut scheduler = Scheduler::new(Config::new(kind), seed);
-            let (mut legs, mut choices) = (BTreeSet::new(), Vec::new());
+            let (mut paths, mut choices) = (BTreeSet::new(), Vec::new());
             let mut now = Timestamp::ZERO;
             for (slot, &(what, leg, number, low)) in (0u32..).zip(&steps) {
                 let index = LegIndex(leg % 20);
                 now = Timestamp::from_micros(now.as_micros() + u64::from(low));
                 match what {
-                    0 => {
-                        if scheduler.add_local_leg(index) {
-                            legs.insert(index);
+                    0 | 1 => {
+                        let receiver = LegIndex(low.to_le_bytes()[0] % 20);
+                        let path = Path { sender: index, receiver };
+                        if scheduler.add_path(path) {
+                            paths.insert(path);
                         }
                     }
-                    1 => {
-                        scheduler.add_peer_leg(index);
-                    }
-                    2 if leg > 200 => {
+                    2 if leg > 230 => {
                         scheduler.remove_local_leg(index);
-                        legs.remove(&index);
+                        paths.retain(|path| path.sender != index);
+                    }
+                    2 if leg > 210 => {
                         scheduler.remove_peer_leg(index);
+                        paths.retain(|path| path.receiver != index || !turn);
+                    }
+                    2 => {
+                        let receiver = LegIndex(low.to_le_bytes()[0] % 20);
+                        let path = Path { sender: index, receiver };
+                        assert_eq!(scheduler.remove_path(path), paths.remove(&path));
                     }
                     3 | 4 => {
                         let path = Path { sender: index, receiver: index };
@@ -409,10 +536,20 @@ proptest! {
                         scheduler.on_arrival(Path { sender, receiver: index }, now);
                     }
                     _ => {
-                        if let Some(choice) = scheduler.choose(SlotNumber(slot), now) {
-                            assert!(legs.contains(&choice.path.sender));
+                        scheduler.hold_peer_leg(index, low % 2 == 0);
+                        let refuses = number % 3;
+                        let mut refused = BTreeSet::new();
+                        while let Some(choice) = scheduler.choose(SlotNumber(slot), now) {
+                            assert!(paths.contains(&choice.path));
+                            assert!(refused.len() <= 32 && !refused.contains(&choice.path.sender));
+                            if refused.len() < refuses as usize {
+                                scheduler.on_refused(SlotNumber(slot), choice.path.sender);
+                                refused.insert(choice.path.sender);
+                                continue;
+                            }
                             scheduler.on_sent(SlotNumber(slot), choice.path, now);
                             choices.push(choice);
+                            break;
                         }
                     }
                 }

@@ -55,8 +55,10 @@ fn allocations(kind: LegKind) -> u64 {
         slot: 0,
     };
     for leg in 0..8 {
-        echo.scheduler.add_local_leg(LegIndex(leg));
-        echo.scheduler.add_peer_leg(LegIndex(leg));
+        for other in 0..8 {
+            let (sender, receiver) = (LegIndex(leg), LegIndex(other));
+            echo.scheduler.add_path(Path { sender, receiver });
+        }
     }
     for _ in 0..100 {
         echo.step();

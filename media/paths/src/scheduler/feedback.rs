@@ -109,9 +109,14 @@ impl Scheduler {
         self.horizon = self.horizon.max(told);
     }
 
+    /// What is later than expected by more than this is overdue, microseconds.
+    pub(super) fn patience(&self) -> i64 {
+        i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX)
+    }
+
     pub(super) fn update_suspects(&mut self) {
         let Some(origin) = self.origin else { return };
-        let limit = i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX);
+        let limit = self.patience();
         let mut accusations = Accusations::default();
         for sent in self.sent.pending() {
             if self.overdue(sent, origin) <= limit {

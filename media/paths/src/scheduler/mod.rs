@@ -3,13 +3,17 @@
 mod feedback;
 mod status;
 
+pub use status::BestChange;
+
 use tacit_packet::MediaTime;
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 use crate::arrivals::{Arrivals, Caution};
 use crate::config::Config;
 use crate::leg::{Fate, Leg, Legs, Side};
-use crate::ranking::{Ranking, Want};
+use crate::limits::LEGS;
+use crate::pairs::Pairs;
+use crate::ranking::{Ranking, Want, Yardstick};
 use crate::round_trip::{RoundTrip, RoundTrips};
 use crate::sent::SentLog;
 
@@ -17,7 +21,7 @@ use crate::sent::SentLog;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChoiceReason {
-    /// The leg with the lowest delay.
+    /// The leg with the lowest delay, or one as good.
     Best,
     /// The second.
     Second,
@@ -69,6 +73,7 @@ pub struct Scheduler {
     local: Legs,
     /// Empty with onion legs.
     peer: Legs,
+    pairs: Pairs,
     sent: SentLog,
     turns: u64,
     arrivals: Arrivals,
@@ -99,6 +104,7 @@ impl Scheduler {
             seed,
             local: Legs::default(),
             peer: Legs::default(),
+            pairs: Pairs::default(),
             sent: SentLog::new(),
             turns: u64::from(u32::MAX),
             arrivals: Arrivals::default(),
@@ -112,29 +118,96 @@ impl Scheduler {
         }
     }
 
-    /// A leg of ours is ready to carry packets; with onion legs this is all a path needs. False if
-    /// it is known already or there is no room.
-    pub fn add_local_leg(&mut self, index: LegIndex) -> bool {
-        self.local
-            .add(Leg::new(index, first_turn(self.seed, index)))
+    /// Our leg `path.sender` can send to the peer's leg `path.receiver` from now on: an onion leg is
+    /// up, or a TURN channel is bound. False if that is known already, there is no room, or an onion
+    /// leg would not end at itself.
+    pub fn add_path(&mut self, path: Path) -> bool {
+        let Path { sender, receiver } = path;
+        match self.config.kind {
+            LegKind::Onion => sender == receiver && self.add_leg(Side::Local, sender),
+            LegKind::Turn => {
+                let room = |legs: &Legs, index| legs.get(index).is_some() || !legs.is_full();
+                if !room(&self.local, sender) || !room(&self.peer, receiver) {
+                    return false;
+                }
+                self.add_leg(Side::Local, sender);
+                self.add_leg(Side::Peer, receiver);
+                let leg = self.local.get_mut(sender);
+                leg.is_some_and(|leg| leg.reach.insert(receiver))
+            }
+        }
     }
 
-    /// A leg of ours is gone. What is still unacknowledged on it is forgotten.
+    fn add_leg(&mut self, side: Side, index: LegIndex) -> bool {
+        let (legs, seed) = match side {
+            Side::Local => (&mut self.local, self.seed),
+            Side::Peer => (&mut self.peer, !self.seed),
+        };
+        let added = legs.add(Leg::new(index, first_turn(seed, index)));
+        if added {
+            self.pairs.forget();
+        }
+        added
+    }
+
+    /// Our leg can no longer send to that leg of the peer. A leg of either side that has no path left
+    /// is forgotten.
+    pub fn remove_path(&mut self, path: Path) -> bool {
+        if self.config.kind == LegKind::Onion {
+            return path.sender == path.receiver && self.remove_local_leg(path.sender);
+        }
+        let leg = self.local.get_mut(path.sender);
+        let removed = leg.is_some_and(|leg| leg.reach.remove(path.receiver));
+        if removed {
+            self.drop_unreachable();
+        }
+        removed
+    }
+
+    /// A leg of ours is gone, and all its paths. What is still unacknowledged on it is forgotten.
     pub fn remove_local_leg(&mut self, index: LegIndex) -> bool {
-        self.local.remove(index)
+        let removed = self.local.remove(index);
+        if removed {
+            self.drop_unreachable();
+        }
+        removed
     }
 
-    /// A leg of the peer can be sent to. TURN only: with onion legs it changes nothing and is false.
-    pub fn add_peer_leg(&mut self, index: LegIndex) -> bool {
-        self.config.kind == LegKind::Turn
-            && self
-                .peer
-                .add(Leg::new(index, first_turn(!self.seed, index)))
-    }
-
-    /// A leg of the peer is gone.
+    /// A leg of the peer is gone, and all paths to it. TURN only.
     pub fn remove_peer_leg(&mut self, index: LegIndex) -> bool {
-        self.peer.remove(index)
+        for leg in self.local.iter_mut() {
+            leg.reach.remove(index);
+        }
+        let removed = self.peer.remove(index);
+        if removed {
+            self.drop_unreachable();
+        }
+        removed
+    }
+
+    fn drop_unreachable(&mut self) {
+        if self.config.kind == LegKind::Turn {
+            self.local.retain(|leg| !leg.reach.is_empty());
+            let local = &self.local;
+            self.peer.retain(|peer| local.reaches(peer.index));
+        }
+        self.pairs.forget();
+    }
+
+    /// A leg of the peer has had as many packets as it may have before it answers (or has answered):
+    /// while it is held, no packet goes to it. TURN only.
+    pub fn hold_peer_leg(&mut self, index: LegIndex, held: bool) {
+        if let Some(leg) = self.peer.get_mut(index) {
+            leg.held = held;
+        }
+    }
+
+    /// A leg of ours did not take the packet of `slot`: [`choose`](Self::choose) for the same slot
+    /// passes it over.
+    pub fn on_refused(&mut self, slot: SlotNumber, index: LegIndex) {
+        if let Some(leg) = self.local.get_mut(index) {
+            leg.refused = Some(slot);
+        }
     }
 
     /// Says with which other legs this one is expected to stall.
@@ -148,56 +221,115 @@ impl Scheduler {
         }
     }
 
-    /// The path of this slot's packet; `None` without legs.
+    /// The path of this slot's packet; `None` if no leg can take it. Nothing is spent before
+    /// [`on_sent`](Self::on_sent): if the leg refuses, say so and choose again.
     pub fn choose(&mut self, slot: SlotNumber, now: Timestamp) -> Option<Choice> {
         self.update_suspects();
-        let turn = self.config.kind == LegKind::Turn;
         let caution = self.arrivals.caution(now);
-        let local = Ranking::new(&self.local, caution, now);
-        let peer = Ranking::new(&self.peer, caution, now);
-        if local.is_empty() || (turn && peer.is_empty()) {
-            return None;
+        let (local, peer) = self.rankings(slot, caution, now)?;
+        let healthy = match self.config.kind {
+            LegKind::Turn => local.healthy().min(peer.healthy()),
+            LegKind::Onion => local.healthy(),
+        };
+        let (want, reason) = self.want(slot, healthy, caution, now);
+        if let Some(probe) = self.probe(slot, want, [&local, &peer], healthy, now) {
+            return Some(probe);
         }
-        let healthy = if turn {
-            local.healthy().min(peer.healthy())
-        } else {
-            local.healthy()
+        let up = self.pick_local(&local, want)?;
+        let down = match self.config.kind {
+            LegKind::Turn => self.pick_peer(&local, &self.reached(&peer, up), up, want)?,
+            LegKind::Onion => up,
         };
-        let (want, mut reason) = self.want(slot, healthy, caution, now);
-        let pick = |legs: &Legs, ranking: &Ranking, want, last| {
-            let best = ranking.pick(legs, Want::Best, 0, [None; 2]);
-            let fate = best.and_then(|at| legs.as_slice()[at].fate);
-            ranking.pick(legs, want, self.config.reserve, [fate, last])
+        Some(self.choice(up, down, reason))
+    }
+
+    /// The legs that can be used in this slot; `None` if none can.
+    fn rankings(
+        &self,
+        slot: SlotNumber,
+        caution: Caution,
+        now: Timestamp,
+    ) -> Option<(Ranking, Ranking)> {
+        let turn = self.config.kind == LegKind::Turn;
+        let yardstick = self.yardstick(caution, now);
+        let open = |index| self.peer.get(index).is_some_and(|leg| !leg.held);
+        let takes = |leg: &Leg| leg.refused != Some(slot);
+        let peers = || self.peer.as_slice().iter().map(|peer| peer.index);
+        let reaches_one = |leg: &Leg| peers().any(|peer| leg.reach.contains(peer) && open(peer));
+        let local = Ranking::new(&self.local, &yardstick, |leg| {
+            takes(leg) && (!turn || reaches_one(leg))
+        });
+        let reached = |peer: &Leg| {
+            let mut local = self.local.as_slice().iter();
+            local.any(|leg| takes(leg) && leg.reach.contains(peer.index))
         };
-        let mut up = pick(&self.local, &local, want, self.last_fate[0])?;
-        // Crossing the second and third halves keeps the two sides' delays apart.
+        let peer = Ranking::new(&self.peer, &yardstick, |leg| !leg.held && reached(leg));
+        (!local.is_empty() && !(turn && peer.is_empty())).then_some((local, peer))
+    }
+
+    fn yardstick(&self, caution: Caution, now: Timestamp) -> Yardstick {
+        let halves = match self.config.kind {
+            LegKind::Turn => 2.0,
+            LegKind::Onion => 1.0,
+        };
+        Yardstick {
+            caution,
+            alike: self.config.alike.as_secs_f64() * 1e6 / halves,
+            now,
+        }
+    }
+
+    /// The peer's legs that the local leg at `up` reaches.
+    fn reached(&self, peer: &Ranking, up: usize) -> Ranking {
+        let reach = self.local.as_slice()[up].reach;
+        peer.among(|at| reach.contains(self.peer.as_slice()[at].index))
+    }
+
+    /// The local legs that reach the peer's leg at `down`.
+    fn reaching(&self, local: &Ranking, down: usize) -> Ranking {
+        let index = self.peer.as_slice()[down].index;
+        local.among(|at| self.local.as_slice()[at].reach.contains(index))
+    }
+
+    fn pick_local(&self, local: &Ranking, want: Want) -> Option<usize> {
+        let avoid = avoid(&self.local, local, want, self.last_fate[0]);
+        local.pick(&self.local, want, self.config.reserve, avoid)
+    }
+
+    fn pick_peer(&self, local: &Ranking, peer: &Ranking, up: usize, want: Want) -> Option<usize> {
         let cross = match want {
+            Want::Any => {
+                // By turns like the other half, but one further in each round: in step with it, the
+                // same few pairs would be tried over and over, and all of them may be bad.
+                let (mine, theirs) = (local.positions().len(), peer.positions().len());
+                let turn = usize::try_from(self.turns).unwrap_or(0);
+                let mut positions = [0; LEGS];
+                positions[..theirs].copy_from_slice(peer.positions());
+                positions[..theirs].sort_unstable();
+                return positions[..theirs]
+                    .get((turn / mine + turn % mine) % theirs.max(1))
+                    .copied();
+            }
+            // Crossing the second and third halves keeps the two sides' delays apart.
             Want::Second => Want::Third,
             Want::Third => Want::Second,
             other => other,
         };
-        let mut down = if turn && want == Want::Any {
-            // By turns like the other half, but one further in each round: in step with it, the
-            // same few pairs would be tried over and over, and all of them may be bad.
-            let (mine, theirs) = (local.len() as u64, peer.len() as u64);
-            let (round, place) = (self.turns / mine, self.turns % mine);
-            usize::try_from((round + place) % theirs).unwrap_or(0)
-        } else if turn {
-            pick(&self.peer, &peer, cross, self.last_fate[1])?
-        } else {
-            up
+        let avoid = avoid(&self.peer, peer, cross, self.last_fate[1]);
+        let pair = |down| self.pairs.turn(up, down);
+        peer.pick_paired(&self.peer, cross, self.config.reserve, avoid, pair)
+    }
+
+    fn choice(&self, up: usize, down: usize, reason: ChoiceReason) -> Choice {
+        let sender = self.local.as_slice()[up].index;
+        let receiver = match self.config.kind {
+            LegKind::Onion => sender,
+            LegKind::Turn => self.peer.as_slice()[down].index,
         };
-        if let Some((side, at, probe)) = self.probe(slot, want, healthy, now) {
-            reason = probe;
-            // The other half is the best one: it is used so often that it is not blamed for long.
-            let best = |legs, ranking: &Ranking| ranking.pick(legs, Want::Best, 0, [None; 2]);
-            (up, down) = match side {
-                Side::Local if turn => (at, best(&self.peer, &peer)?),
-                Side::Local => (at, at),
-                Side::Peer => (best(&self.local, &local)?, at),
-            };
+        Choice {
+            path: Path { sender, receiver },
+            reason,
         }
-        Some(self.take(slot, up, down, reason))
     }
 
     /// What the pattern asks of this slot.
@@ -230,14 +362,15 @@ impl Scheduler {
         }
     }
 
-    /// A leg that this slot should measure instead of what the pattern asks for.
+    /// A path that this slot should measure instead of what the pattern asks for.
     fn probe(
         &self,
         slot: SlotNumber,
         want: Want,
+        [local, peer]: [&Ranking; 2],
         healthy: usize,
         now: Timestamp,
-    ) -> Option<(Side, usize, ChoiceReason)> {
+    ) -> Option<Choice> {
         let allowed = match want {
             Want::Second | Want::Third => true,
             // With so few known, the reserve is made of the unknown.
@@ -247,67 +380,62 @@ impl Scheduler {
         if !allowed {
             return None;
         }
-        let due = |legs: &Legs, suspect: bool| {
-            let legs = legs.as_slice().iter().enumerate();
-            let due = legs.filter(|(_, leg)| match suspect {
-                // At once when it may be innocent: nothing was sent since.
-                true => {
-                    leg.suspect
-                        && (leg.sent_through <= leg.suspected_after
-                            && self.config.kind == LegKind::Turn
-                            || leg.rested(self.config.suspect_interval, now))
-                }
-                false => {
-                    !leg.suspect && leg.is_fresh() && leg.rested(self.config.fresh_interval, now)
-                }
-            });
-            due.min_by_key(|(_, leg)| leg.turn).map(|(at, _)| at)
+        let due = |legs: &Legs, ranking: &Ranking, due: &dyn Fn(&Leg) -> bool| {
+            let legs = legs.as_slice();
+            let due = ranking.positions().iter().filter(|&&at| due(&legs[at]));
+            due.min_by_key(|&&at| legs[at].turn).copied()
         };
-        let fresh = |side, legs| Some((side, due(legs, false)?, ChoiceReason::ProbeFresh));
-        let suspect = |side, legs| Some((side, due(legs, true)?, ChoiceReason::ProbeSuspect));
-        fresh(Side::Local, &self.local)
-            .or_else(|| fresh(Side::Peer, &self.peer))
-            .or_else(|| suspect(Side::Local, &self.local))
-            .or_else(|| suspect(Side::Peer, &self.peer))
-    }
-
-    fn take(&mut self, slot: SlotNumber, up: usize, down: usize, reason: ChoiceReason) -> Choice {
-        self.turns += 1;
-        let turn = self.turns;
-        let touch = |legs: &mut Legs, at: usize, last: &mut Option<Fate>| {
-            let leg = legs.iter_mut().nth(at)?;
-            leg.turn = turn;
-            if slot.0 % 2 == 1 {
-                *last = leg.fate;
+        let fresh = |leg: &Leg| {
+            !leg.suspect && leg.is_fresh() && leg.rested(self.config.fresh_interval, now)
+        };
+        let suspect = |leg: &Leg| {
+            // At once when it may be innocent: nothing was sent since.
+            let untried =
+                leg.sent_through <= leg.suspected_after && self.config.kind == LegKind::Turn;
+            leg.suspect && (untried || leg.rested(self.config.suspect_interval, now))
+        };
+        let fresh: (&dyn Fn(&Leg) -> bool, _) = (&fresh, ChoiceReason::ProbeFresh);
+        let suspect: (&dyn Fn(&Leg) -> bool, _) = (&suspect, ChoiceReason::ProbeSuspect);
+        for (is_due, reason) in [fresh, suspect] {
+            // The other half is the best one: it is used so often that it is not blamed for long.
+            if let Some(up) = due(&self.local, local, is_due) {
+                let down = match self.config.kind {
+                    LegKind::Turn => self.reached(peer, up).first()?,
+                    LegKind::Onion => up,
+                };
+                return Some(self.choice(up, down, reason));
             }
-            Some(leg.index)
-        };
-        let sender = touch(&mut self.local, up, &mut self.last_fate[0]);
-        let sender = sender.expect("picked from this side's legs");
-        let receiver = match self.config.kind {
-            LegKind::Onion => sender,
-            LegKind::Turn => touch(&mut self.peer, down, &mut self.last_fate[1])
-                .expect("picked from that side's legs"),
-        };
-        Choice {
-            path: Path { sender, receiver },
-            reason,
+            if let Some(down) = due(&self.peer, peer, is_due) {
+                let up = self.reaching(local, down).first()?;
+                return Some(self.choice(up, down, reason));
+            }
         }
+        None
     }
 
-    /// The packet of `slot` was handed to its leg at `now`. Not to be called for one that was
+    /// The packet of `slot` was taken by its leg at `now`. Not to be called for one that was
     /// dropped before.
     pub fn on_sent(&mut self, slot: SlotNumber, path: Path, now: Timestamp) {
         let sent = self.sent.push(slot, path, now);
         self.first_sent.get_or_insert(now);
+        self.turns += 1;
         let halves = [
             self.local.get_mut(path.sender),
             self.peer.get_mut(path.receiver),
         ];
-        for leg in halves.into_iter().flatten() {
+        for (leg, last_fate) in halves.into_iter().zip(&mut self.last_fate) {
+            let Some(leg) = leg else { continue };
             leg.sent += 1;
             leg.last_sent = Some(now);
             leg.sent_through = sent.order;
+            leg.turn = self.turns;
+            if slot.0 % 2 == 1 {
+                *last_fate = leg.fate;
+            }
+        }
+        let local = self.local.position(path.sender);
+        if let Some((up, down)) = local.zip(self.peer.position(path.receiver)) {
+            self.pairs.used(up, down, self.turns);
         }
     }
 
@@ -345,6 +473,17 @@ impl Origin {
     const fn peer_micros(self, at: MediaTime) -> i64 {
         at.signed_micros_since(self.peer)
     }
+}
+
+/// The fates that a slot should not share: with odd slots the best leg's, and the last odd slot's.
+fn avoid(
+    legs: &Legs,
+    ranking: &Ranking,
+    want: Want,
+    last: Option<Fate>,
+) -> [Option<Fate>; 2] {
+    let best = ranking.first().filter(|_| want != Want::Best);
+    [best.and_then(|at| legs.as_slice()[at].fate), last]
 }
 
 /// Orders legs that were never used; below any turn that is given later.

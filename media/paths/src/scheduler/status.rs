@@ -2,8 +2,12 @@
 
 use core::time::Duration;
 
-use super::Scheduler;
+use tacit_types::{LegIndex, LegKind, Path, Timestamp};
+
+use super::{ChoiceReason, Scheduler};
+use crate::arrivals::Caution;
 use crate::leg::{Leg, LegStatus, Legs, Side};
+use crate::ranking::Ranking;
 use crate::sent::Sent;
 
 impl Scheduler {
@@ -27,10 +31,7 @@ impl Scheduler {
     fn status(&self, side: Side, leg: &Leg, fastest: Option<f64>) -> LegStatus {
         let micros = |value: f64| Duration::from_secs_f64((value / 1e6).clamp(0.0, 1e6));
         let overdue = self.origin.and_then(|origin| {
-            let on_leg = |sent: &&Sent| match side {
-                Side::Local => sent.path.sender == leg.index,
-                Side::Peer => sent.path.receiver == leg.index,
-            };
+            let on_leg = |sent: &&Sent| sent.is_on(side, leg.index);
             let later = |sent: &&Sent| sent.order > leg.acknowledged_through;
             let oldest = self.sent.pending().filter(on_leg).find(later)?;
             Some(self.overdue(oldest, origin))
@@ -45,8 +46,83 @@ impl Scheduler {
             suspect: leg.suspect,
             sent: leg.sent,
             acknowledged: leg.acknowledged,
+            loss: self.loss(side, leg.index),
             overdue: Duration::from_micros(overdue.unwrap_or(0).max(0).unsigned_abs()),
             suspected: leg.suspected,
         }
     }
+
+    /// Of what should have arrived, the share that has not.
+    fn loss(&self, side: Side, index: LegIndex) -> Option<f32> {
+        let origin = self.origin?;
+        let due = self.sent.all().filter(|sent| {
+            sent.is_on(side, index)
+                && (sent.acknowledged || self.overdue(sent, origin) > self.patience())
+        });
+        let (due, lost) = due.fold((0_u16, 0_u16), |(due, lost), sent| {
+            (due + 1, lost + u16::from(!sent.acknowledged))
+        });
+        (due > 0).then(|| f32::from(lost) / f32::from(due))
+    }
+
+    /// The path with the lowest delay among legs that are in time.
+    fn best(&self, now: Timestamp) -> Option<Path> {
+        let yardstick = self.yardstick(Caution::None, now);
+        let turn = self.config.kind == LegKind::Turn;
+        let local = Ranking::new(&self.local, &yardstick, |_| true);
+        let peer = Ranking::new(&self.peer, &yardstick, |leg| !leg.held);
+        let up = local.first()?;
+        let down = if turn {
+            self.reached(&peer, up).first()?
+        } else {
+            up
+        };
+        Some(self.choice(up, down, ChoiceReason::Best).path)
+    }
+
+    /// Whether the best path is another one than `told`, and why. One that is still in time gives
+    /// way only to one that is faster by `margin`: else two like paths would change places for ever.
+    #[must_use]
+    pub fn best_change(
+        &self,
+        told: Option<Path>,
+        margin: Duration,
+        now: Timestamp,
+    ) -> Option<(Path, BestChange)> {
+        let best = self.best(now)?;
+        let Some(told) = told else {
+            return Some((best, BestChange::First));
+        };
+        let mean = |path: Path| {
+            let up = self.local.get(path.sender)?;
+            let down = self.peer.get(path.receiver);
+            let reached = down.is_some_and(|down| up.reach.contains(down.index));
+            let whole = self.config.kind == LegKind::Onion || reached;
+            let late = up.suspect || down.is_some_and(|down| down.suspect);
+            whole.then(|| (late, up.delay.mean() + down.map_or(0.0, |down| down.delay.mean())))
+        };
+        let change = match (mean(told), mean(best)) {
+            (None, _) => BestChange::Gone,
+            (Some((true, _)), Some((false, _))) => BestChange::Overdue,
+            (Some((false, old)), Some((_, new))) if old - new > margin.as_secs_f64() * 1e6 => {
+                BestChange::Faster
+            }
+            _ => return None,
+        };
+        (told != best).then_some((best, change))
+    }
+}
+
+/// Why another path is the best one now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BestChange {
+    /// It is the first of the call.
+    First,
+    /// It has become faster than the one before it.
+    Faster,
+    /// Packets on the one before it are overdue.
+    Overdue,
+    /// The one before it is gone.
+    Gone,
 }

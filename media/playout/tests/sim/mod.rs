@@ -155,6 +155,7 @@ pub(crate) struct Call {
     random: Random,
     network: Network,
     legs: Vec<Leg>,
+    up: Vec<LegIndex>,
     ends: [End; 2],
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
     sequence: u64,
@@ -206,6 +207,7 @@ impl Call {
         let mut call = Self {
             network,
             legs,
+            up: Vec::new(),
             ends,
             events: BinaryHeap::new(),
             sequence: 0,
@@ -260,12 +262,18 @@ impl Call {
 
     fn leg_up(&mut self, leg: LegIndex) {
         for end in &mut self.ends {
-            assert!(end.scheduler.add_local_leg(leg));
-            assert_eq!(
-                end.scheduler.add_peer_leg(leg),
-                self.network.kind == LegKind::Turn
-            );
+            let scheduler = &mut end.scheduler;
+            let mut add = |sender, receiver| assert!(scheduler.add_path(Path { sender, receiver }));
+            add(leg, leg);
+            // Every leg reaches all others that are up.
+            if self.network.kind == LegKind::Turn {
+                for &other in &self.up {
+                    add(leg, other);
+                    add(other, leg);
+                }
+            }
         }
+        self.up.push(leg);
     }
 
     fn stall(&mut self, now: u64) {
