@@ -24,23 +24,34 @@ fn turn_leg() -> TurnLeg {
     TurnLeg::new(config, NOW)
 }
 
+/// A TURN leg that relays to two peers, legs 1 and 2.
+#[must_use]
+pub fn live_turn_leg() -> TurnLeg {
+    let mut leg = turn_leg();
+    hostile::let_in(&mut leg, NOW);
+    // The first binds follow the Allocate, whose answer came at once.
+    drain(&mut leg, NOW);
+    leg
+}
+
 fn drain(leg: &mut impl Leg, now: Timestamp) -> Vec<u8> {
     let events = core::iter::from_fn(|| leg.poll_event()).count();
     assert!(
         events <= MAX_QUEUED_EVENTS + usize::from(u8::MAX),
         "events are bounded"
     );
-    core::iter::from_fn(|| leg.poll_transmit(now))
-        .flatten()
-        .collect()
+    let (mut all, mut out) = (Vec::new(), Vec::new());
+    while leg.poll_transmit(now, &mut out).is_some() {
+        all.extend_from_slice(&out);
+    }
+    all
 }
 
 /// Bytes from a TURN server that has said nothing yet, and from one that has let us in; time passes
 /// until nothing is left to do.
 pub fn fuzz_turn_bytes(bytes: &[u8]) {
     let mut fresh = turn_leg();
-    let mut live = turn_leg();
-    hostile::let_in(&mut live, NOW);
+    let mut live = live_turn_leg();
     for leg in [&mut fresh, &mut live] {
         leg.handle_input(bytes, NOW);
         drain(leg, NOW);

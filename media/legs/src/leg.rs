@@ -17,12 +17,12 @@ pub trait Leg {
     /// The deadline has come (or any other moment: calling early is harmless).
     fn handle_timeout(&mut self, now: Timestamp);
 
-    /// Queues a packet for a peer's leg. The queue is short; when it is full the oldest packet is
-    /// dropped and counted, because a newer one is worth more.
+    /// Queues a packet for a peer's leg. The queue is short, and what has waited too long makes
+    /// room; a leg whose queue is full of newer packets refuses: another leg should carry this one.
     ///
     /// # Errors
     ///
-    /// When nothing can be sent to that peer now. The packet is not kept.
+    /// When the packet cannot be taken. It is not kept, and nothing of it was sent.
     fn send(
         &mut self,
         peer: LegIndex,
@@ -49,8 +49,9 @@ pub trait Leg {
     /// Ends the leg politely: queued packets are dropped, an allocation is given back.
     fn close(&mut self, now: Timestamp);
 
-    /// The next bytes for the stream: exactly one write and one flush.
-    fn poll_transmit(&mut self, now: Timestamp) -> Option<Vec<u8>>;
+    /// Puts the next bytes for the stream into `out`, in place of what is in it: exactly one write
+    /// and one flush. `None`, and nothing in `out`, when there are none.
+    fn poll_transmit(&mut self, now: Timestamp, out: &mut Vec<u8>) -> Option<Transmit>;
 
     /// The next event.
     fn poll_event(&mut self) -> Option<LegEvent>;
@@ -60,6 +61,18 @@ pub trait Leg {
 
     /// What was dropped so far, and why.
     fn drops(&self) -> DropCounts;
+}
+
+/// What a write holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// The leg's own business: a join packet, or requests to a TURN server.
+    Request,
+    /// A packet.
+    Packet {
+        /// When the leg took it.
+        queued_at: Timestamp,
+    },
 }
 
 /// A peer's leg and its relayed transport address.
@@ -211,9 +224,12 @@ pub enum LegEnd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// No channel is bound to that peer (yet).
+    /// No channel is bound to that peer, not yet or no longer.
     #[error("no channel is bound to this peer")]
     NotBound,
+    /// As many packets as may wait do: the circuit is stalled.
+    #[error("the leg's queue is full")]
+    Full,
     /// The leg is over.
     #[error("the leg is closed")]
     Closed,
@@ -260,8 +276,6 @@ pub enum WakeReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// Sent packet: the circuit is stalled and newer packets came.
-    QueueFull,
     /// Sent packet: it waited longer than [`MAX_PACKET_AGE`](crate::limits::MAX_PACKET_AGE).
     Stale,
     /// Received packet: nobody took it in time.
@@ -278,8 +292,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in order.
-    pub const ALL: [Self; 7] = [
-        Self::QueueFull,
+    pub const ALL: [Self; 6] = [
         Self::Stale,
         Self::EventsFull,
         Self::UnknownChannel,

@@ -46,7 +46,7 @@ pub mod turn;
 pub use candidate::{CandidateGate, CandidatePolicy, candidate_is_public};
 pub use leg::{
     DropCounts, DropReason, Failure, Leg, LegEnd, LegEvent, Packet, Peer, PeerError, Refusal,
-    SendError, WakeReason,
+    SendError, Transmit, WakeReason,
 };
 pub use onion::{JoinAcceptor, JoinRefusal, OnionLeg};
 pub use turn::{TurnConfig, TurnCredentials, TurnLeg};

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// Packets that may wait in one leg's writer. A circuit that takes no more than this is stalled:
-/// what waits would arrive too late, and other legs carry the next packets.
+/// the leg refuses, and other legs carry the next packets.
 pub const MAX_QUEUED_PACKETS: usize = 4;
 
 /// A packet that waited this long for its circuit is dropped instead of written: five frames

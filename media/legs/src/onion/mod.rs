@@ -19,7 +19,7 @@ use tacit_types::{LegIndex, SecretBytes, Timestamp};
 
 pub use acceptor::{JoinAcceptor, JoinRefusal, PendingJoin};
 
-use crate::leg::{DropCounts, Leg, LegEvent, Packet, SendError, WakeReason};
+use crate::leg::{DropCounts, Leg, LegEvent, Packet, SendError, Transmit, WakeReason};
 use crate::queue::{EventQueue, PacketQueue};
 
 /// Bytes of a one-time leg secret.
@@ -31,7 +31,7 @@ pub struct OnionLeg {
     leg: LegIndex,
     join_packet: Option<Vec<u8>>,
     deframer: Deframer,
-    packets: PacketQueue,
+    packets: PacketQueue<PACKET_BYTES>,
     events: EventQueue,
     drops: DropCounts,
     closed: bool,
@@ -109,8 +109,7 @@ impl Leg for OnionLeg {
         if peer != self.leg {
             return Err(SendError::NotBound);
         }
-        self.packets.push(packet.to_vec(), now, &mut self.drops);
-        Ok(())
+        self.packets.push(*packet, now, &mut self.drops)
     }
 
     fn close(&mut self, _now: Timestamp) {
@@ -119,10 +118,13 @@ impl Leg for OnionLeg {
         self.packets.clear();
     }
 
-    fn poll_transmit(&mut self, now: Timestamp) -> Option<Vec<u8>> {
-        self.join_packet
-            .take()
-            .or_else(|| self.packets.pop(now, &mut self.drops))
+    fn poll_transmit(&mut self, now: Timestamp, out: &mut Vec<u8>) -> Option<Transmit> {
+        out.clear();
+        if let Some(join_packet) = self.join_packet.take() {
+            out.extend_from_slice(&join_packet);
+            return Some(Transmit::Request);
+        }
+        self.packets.pop(now, out, &mut self.drops)
     }
 
     fn poll_event(&mut self) -> Option<LegEvent> {
@@ -199,15 +201,20 @@ mod tests {
         let secret = SecretBytes::new([7; 32]);
         let mut leg = OnionLeg::joining(LEG, &secret, [1; 32]);
         leg.send(LEG, &[9; PACKET_BYTES], NOW).unwrap();
-        let join = leg.poll_transmit(NOW).unwrap();
+        let mut join = Vec::new();
+        assert_eq!(leg.poll_transmit(NOW, &mut join), Some(Transmit::Request));
         assert_eq!(join.len(), PACKET_BYTES);
         assert_eq!(&join[..32], secret.expose());
         assert!(
             join[32..].iter().any(|&b| b != join[32]),
             "the fill is random"
         );
-        assert_eq!(leg.poll_transmit(NOW).unwrap(), [9; PACKET_BYTES]);
-        assert_eq!(leg.poll_transmit(NOW), None);
+        let (mut out, queued_at) = (Vec::new(), NOW);
+        let packet = leg.poll_transmit(NOW, &mut out);
+        assert_eq!(packet, Some(Transmit::Packet { queued_at }));
+        assert_eq!(out, [9; PACKET_BYTES]);
+        assert_eq!(leg.poll_transmit(NOW, &mut out), None);
+        assert!(out.is_empty());
     }
 
     #[test]

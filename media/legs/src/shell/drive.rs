@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::{Clock, LegOutput, SharedLeg, Wiring};
-use crate::leg::{Failure, LegEnd, LegEvent};
-use crate::limits::CLOSE_GRACE;
+use crate::leg::{Failure, LegEnd, LegEvent, Transmit};
+use crate::limits::{CLOSE_GRACE, MAX_CELL_WRITE};
 
 /// Bytes of one read: several packets, so that a burst costs one wake-up.
 const READ_BYTES: usize = 4096;
@@ -174,13 +174,17 @@ async fn write_all_packets<S>(
 where
     S: AsyncRead + AsyncWrite,
 {
+    let mut bytes = Vec::with_capacity(MAX_CELL_WRITE);
     loop {
-        let next = shared.machine().poll_transmit(clock());
+        let next = shared.machine().poll_transmit(clock(), &mut bytes);
         match next {
-            Some(bytes) => {
+            Some(what) => {
                 stream.write_all(&bytes).await?;
                 // A Tor stream and TLS both hold bytes back until they are told to send.
                 stream.flush().await?;
+                if let Transmit::Packet { queued_at } = what {
+                    shared.count_written(clock().saturating_since(queued_at));
+                }
             }
             None if shared.is_closing() => return stream.shutdown().await,
             None => shared.writer_woken().await,

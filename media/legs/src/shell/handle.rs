@@ -1,6 +1,7 @@
 //! The machine as the two tasks and the engine share it, and the engine's handle to it.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacit_types::limits::PACKET_BYTES;
@@ -21,6 +22,20 @@ struct Inner {
     /// Events or deadlines may have changed outside the reader, or the leg is closing.
     changed: Notify,
     closing: AtomicBool,
+    /// See [`Written`]: packets in the upper 24 bits, microseconds in the lower 40.
+    written: AtomicU64,
+}
+
+const WRITTEN_MICROS_BITS: u32 = 40;
+
+/// Packets that a leg has written and flushed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many.
+    pub packets: u64,
+    /// How long they waited from the moment that the leg took them until they were flushed, all
+    /// together.
+    pub waited: Duration,
 }
 
 impl SharedLeg {
@@ -32,6 +47,7 @@ impl SharedLeg {
             to_write: Notify::new(),
             changed: Notify::new(),
             closing: AtomicBool::new(false),
+            written: AtomicU64::new(0),
         }))
     }
 
@@ -57,6 +73,14 @@ impl SharedLeg {
 
     pub(super) fn is_closing(&self) -> bool {
         self.0.closing.load(Ordering::Acquire)
+    }
+
+    /// A packet was flushed, this long after the leg took it.
+    pub(super) fn count_written(&self, waited: Duration) {
+        // A minute is far more than a packet may wait; its circuit may be stalled for longer.
+        let micros = waited.as_micros().min(60_000_000) as u64;
+        let one = (1 << WRITTEN_MICROS_BITS) + micros;
+        self.0.written.fetch_add(one, Ordering::Relaxed);
     }
 
     /// Ends the leg politely, once.
@@ -99,12 +123,11 @@ impl LegHandle {
         self.leg
     }
 
-    /// Hands a packet for a peer's leg to the writer; never waits. At most a few packets wait,
-    /// then the oldest is dropped and counted.
+    /// Hands a packet for a peer's leg to the writer; never waits.
     ///
     /// # Errors
     ///
-    /// When that peer cannot be reached over this leg now.
+    /// When that peer cannot be reached over this leg, or as many packets wait as may.
     pub fn try_send(&self, peer: LegIndex, packet: &[u8; PACKET_BYTES]) -> Result<(), SendError> {
         let now = (self.clock)();
         self.shared.machine().send(peer, packet, now)?;
@@ -127,6 +150,17 @@ impl LegHandle {
     /// Forgets one of the peer's legs (TURN).
     pub fn remove_peer(&self, peer: LegIndex) {
         self.shared.machine().remove_peer(peer);
+    }
+
+    /// What was written since this was last asked.
+    #[must_use]
+    pub fn take_written(&self) -> Written {
+        let written = self.shared.0.written.swap(0, Ordering::Relaxed);
+        let micros = written & ((1 << WRITTEN_MICROS_BITS) - 1);
+        Written {
+            packets: written >> WRITTEN_MICROS_BITS,
+            waited: Duration::from_micros(micros),
+        }
     }
 
     /// What was dropped so far, and why.

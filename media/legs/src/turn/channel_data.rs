@@ -1,6 +1,22 @@
 //! ChannelData (RFC 8656 §12.4): four bytes in front of a packet.
 
+use tacit_types::limits::PACKET_BYTES;
+
 use crate::limits::CHANNEL_DATA_HEADER_BYTES;
+
+/// A packet as ChannelData.
+pub(super) const FRAMED_BYTES: usize = CHANNEL_DATA_HEADER_BYTES + PACKET_BYTES;
+
+const _: () = assert!(PACKET_BYTES.is_multiple_of(4), "it needs no padding");
+
+/// A packet as ChannelData for a stream.
+pub(super) fn framed(channel: u16, packet: &[u8; PACKET_BYTES]) -> [u8; FRAMED_BYTES] {
+    let mut message = [0; FRAMED_BYTES];
+    message[..2].copy_from_slice(&channel.to_be_bytes());
+    message[2..4].copy_from_slice(&(PACKET_BYTES as u16).to_be_bytes());
+    message[4..].copy_from_slice(packet);
+    message
+}
 
 /// `payload` as ChannelData for a stream: padded to a multiple of four (§12.5).
 ///
@@ -46,6 +62,10 @@ mod tests {
             family.encode();
             let ours = channel_data(channel, &payload);
             prop_assert_eq!(&ours, &family.raw);
+            let mut packet = [9; PACKET_BYTES];
+            packet[..payload.len().min(PACKET_BYTES)]
+                .copy_from_slice(&payload[..payload.len().min(PACKET_BYTES)]);
+            prop_assert_eq!(framed(channel, &packet).to_vec(), channel_data(channel, &packet));
             prop_assert_eq!(parse(&ours), Some((channel, payload.as_slice())));
         }
     }

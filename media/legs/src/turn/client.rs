@@ -8,24 +8,22 @@ use std::collections::VecDeque;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
-use rtc_shared::turn_framing::TurnStreamDecoder;
 use rtc_stun::message::TransactionId;
 use tacit_types::limits::PACKET_BYTES;
 use tacit_types::{LegIndex, Timestamp};
 
 use super::bindings::{BindState, Bindings};
 
-use super::channel_data::{channel_data, parse};
+use super::channel_data::{FRAMED_BYTES, framed, parse};
 use super::codec::{Codec, Login, Request};
+use super::stream::{NotTurn, TurnStream};
 use super::{TurnConfig, TurnCredentials};
 use crate::candidate::CandidatePolicy;
 use crate::leg::{
     DropCounts, DropReason, Failure, Leg, LegEvent, Packet, Peer, PeerError, Refusal, SendError,
-    WakeReason,
+    Transmit, WakeReason,
 };
-use crate::limits::{
-    MAX_CELL_WRITE, MAX_PEERS, MAX_PENDING_REQUESTS, MAX_TURN_MESSAGE, REQUEST_TIMEOUT,
-};
+use crate::limits::{MAX_CELL_WRITE, MAX_PEERS, MAX_PENDING_REQUESTS, REQUEST_TIMEOUT};
 use crate::queue::{EventQueue, PacketQueue};
 
 /// Bytes of a ChannelBind until one was encoded; only how many share a write hangs on it.
@@ -41,9 +39,9 @@ pub struct TurnLeg {
     pending: Vec<Pending>,
     bindings: Bindings,
     bind_bytes: usize,
-    decoder: TurnStreamDecoder,
+    stream: TurnStream,
     requests: VecDeque<Vec<u8>>,
-    packets: PacketQueue,
+    packets: PacketQueue<FRAMED_BYTES>,
     events: EventQueue,
     drops: DropCounts,
 }
@@ -87,7 +85,7 @@ impl TurnLeg {
             pending: Vec::new(),
             bindings: Bindings::default(),
             bind_bytes: TYPICAL_BIND_BYTES,
-            decoder: TurnStreamDecoder::new(),
+            stream: TurnStream::default(),
             requests: VecDeque::new(),
             packets: PacketQueue::default(),
             events: EventQueue::default(),
@@ -119,7 +117,7 @@ impl TurnLeg {
         self.pending.clear();
         self.requests.clear();
         self.packets.clear();
-        self.decoder = TurnStreamDecoder::new();
+        self.stream.clear();
     }
 
     const fn is_over(&self) -> bool {
@@ -172,10 +170,12 @@ impl TurnLeg {
         now + range.0 + Duration::from_micros(self.rng.next_u64() % span)
     }
 
-    fn handle_message(&mut self, message: &[u8], now: Timestamp) {
-        // The decoder passes on 00 (STUN) and 01 (ChannelData) alone.
+    /// Takes the message that the stream holds.
+    fn handle_message(&mut self, now: Timestamp) {
+        let message = self.stream.message();
+        // The stream passes on 00 (STUN) and 01 (ChannelData) alone.
         if message[0] >> 6 == 0b01 {
-            return self.handle_channel_data(message, now);
+            return self.handle_channel_data(now);
         }
         match self.codec.decode(message, self.login()) {
             Ok(response) => self.handle_response(response, now),
@@ -183,14 +183,14 @@ impl TurnLeg {
         }
     }
 
-    fn handle_channel_data(&mut self, message: &[u8], now: Timestamp) {
-        let Some((channel, payload)) = parse(message) else {
+    fn handle_channel_data(&mut self, now: Timestamp) {
+        let Some((channel, payload)) = parse(self.stream.message()) else {
             return self.drops.count(DropReason::Malformed);
         };
         let Some(peer) = self.bindings.peer_on(channel) else {
             return self.drops.count(DropReason::UnknownChannel);
         };
-        let Ok(bytes) = payload.try_into() else {
+        let Ok(bytes) = <[u8; PACKET_BYTES]>::try_from(payload) else {
             return self.drops.count(DropReason::WrongSize);
         };
         self.report(LegEvent::Packet(Packet {
@@ -210,22 +210,12 @@ impl TurnLeg {
 }
 
 impl Leg for TurnLeg {
-    fn handle_input(&mut self, bytes: &[u8], now: Timestamp) {
-        // In pieces, so that the decoder never holds more than one message and one piece.
-        for piece in bytes.chunks(MAX_TURN_MESSAGE) {
-            if self.is_over() {
-                return;
-            }
-            self.decoder.extend_from_slice(piece);
-            loop {
-                match self.decoder.next_message() {
-                    Ok(Some(message)) => self.handle_message(&message, now),
-                    Ok(None) => break,
-                    Err(_) => return self.fail(Failure::NotTurn),
-                }
-            }
-            if self.decoder.buffered_len() > MAX_TURN_MESSAGE {
-                return self.fail(Failure::NotTurn);
+    fn handle_input(&mut self, mut bytes: &[u8], now: Timestamp) {
+        while !bytes.is_empty() && !self.is_over() {
+            match self.stream.take(&mut bytes) {
+                Ok(true) => self.handle_message(now),
+                Ok(false) => {}
+                Err(NotTurn) => self.fail(Failure::NotTurn),
             }
         }
     }
@@ -262,8 +252,7 @@ impl Leg for TurnLeg {
         }
         let channel = self.bindings.channel_to(peer).ok_or(SendError::NotBound)?;
         self.packets
-            .push(channel_data(channel, packet), now, &mut self.drops);
-        Ok(())
+            .push(framed(channel, packet), now, &mut self.drops)
     }
 
     fn add_peer(&mut self, peer: Peer, now: Timestamp) -> Result<(), PeerError> {
@@ -306,17 +295,18 @@ impl Leg for TurnLeg {
         }
     }
 
-    fn poll_transmit(&mut self, now: Timestamp) -> Option<Vec<u8>> {
-        let Some(mut batch) = self.requests.pop_front() else {
-            return self.packets.pop(now, &mut self.drops);
-        };
+    fn poll_transmit(&mut self, now: Timestamp, out: &mut Vec<u8>) -> Option<Transmit> {
+        out.clear();
+        if self.requests.is_empty() {
+            return self.packets.pop(now, out, &mut self.drops);
+        }
         while let Some(next) = self.requests.front()
-            && batch.len() + next.len() <= MAX_CELL_WRITE
+            && (out.is_empty() || out.len() + next.len() <= MAX_CELL_WRITE)
         {
-            batch.extend_from_slice(next);
+            out.extend_from_slice(next);
             self.requests.pop_front();
         }
-        Some(batch)
+        Some(Transmit::Request)
     }
 
     fn poll_event(&mut self) -> Option<LegEvent> {

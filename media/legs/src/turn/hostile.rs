@@ -167,7 +167,8 @@ pub(crate) fn serve(written: &[u8], answer: &Answer) -> Vec<u8> {
 /// Takes a leg to where it relays.
 pub(crate) fn let_in(leg: &mut TurnLeg, now: Timestamp) {
     let grant = Answer::Grant(Duration::from_secs(600));
-    while let Some(written) = leg.poll_transmit(now) {
+    let mut written = Vec::new();
+    while leg.poll_transmit(now, &mut written).is_some() {
         leg.handle_input(&serve(&written, &grant), now);
     }
 }

@@ -19,6 +19,7 @@ mod client;
 mod codec;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod hostile;
+mod stream;
 #[cfg(test)]
 mod tests;
 

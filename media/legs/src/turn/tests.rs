@@ -39,7 +39,8 @@ fn leg_with(peers: Vec<Peer>, seed: u8) -> TurnLeg {
 }
 
 fn written(leg: &mut TurnLeg, now: Timestamp) -> Vec<Vec<u8>> {
-    core::iter::from_fn(|| leg.poll_transmit(now)).collect()
+    let mut out = Vec::new();
+    core::iter::from_fn(|| leg.poll_transmit(now, &mut out).map(|_| out.clone())).collect()
 }
 
 fn events(leg: &mut TurnLeg) -> Vec<LegEvent> {
