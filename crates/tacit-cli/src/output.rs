@@ -208,7 +208,7 @@ fn words_of(event: &Event) -> String {
             )
         }
         Event::Verified(_) => "Verified: nobody is in between.".into(),
-        Event::Interrupted(_) => "All circuits were lost; resuming…".into(),
+        Event::Interrupted(_) => "Nothing comes over any circuit; resuming…".into(),
         Event::Resumed(_) => "Resumed.".into(),
         Event::AudioChanged(_, reason) => reason.text().into(),
         Event::SourceEnded(_) => "The sound file has ended.".into(),
@@ -256,6 +256,15 @@ fn json_of(event: &Event) -> Value {
         Event::Words(call, words) => json!({"event": "words", "call": call.0, "words": words}),
         Event::Verified(call) => json!({"event": "verified", "call": call.0}),
         Event::Quality(call, q) => quality_json(call.0, q),
+        Event::PathChanged {
+            call,
+            sender,
+            receiver,
+            reason,
+        } => {
+            json!({"event": "path", "call": call.0, "sender": sender, "receiver": receiver,
+                "reason": reason.to_string()})
+        }
         Event::Interrupted(call) => json!({"event": "interrupted", "call": call.0}),
         Event::Resumed(call) => json!({"event": "resumed", "call": call.0}),
         Event::AudioChanged(call, reason) => {
@@ -301,7 +310,7 @@ fn quality_json(call: u64, q: &Quality) -> Value {
     let legs: Vec<Value> = q
         .legs
         .iter()
-        .map(|l| json!({"leg": l.leg, "relative_delay_ms": l.relative_delay_ms, "suspect": l.suspect}))
+        .map(|l| json!({"leg": l.leg, "relative_delay_ms": l.relative_delay_ms, "loss": l.loss, "suspect": l.suspect}))
         .collect();
     json!({
         "event": "quality", "call": call,

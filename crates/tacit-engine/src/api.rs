@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_audio::{DeviceChoice, Sink, Source};
+pub use tacit_paths::BestChange as PathChange;
 use tacit_types::{LegKind, OnionKey, Reason, Redacted};
 
 use crate::network::Network;
@@ -167,7 +168,8 @@ pub struct LatencyBreakdown {
     pub frame: f32,
     /// The codec's look-ahead.
     pub look_ahead: f32,
-    /// From frame ready to written.
+    /// From a packet in its leg's hand to written and flushed: the mean of what was written since
+    /// the last report.
     pub send_queue: f32,
     /// Half the best recent round trip plus the relative delay. An estimate: the two clocks are not
     /// compared.
@@ -199,6 +201,9 @@ pub struct LegQuality {
     pub leg: u8,
     /// Delay above the best leg, ms; `None` before it was measured.
     pub relative_delay_ms: Option<f32>,
+    /// Share of its packets of the last ten seconds that should have arrived and did not, 0 to 1;
+    /// `None` before any should have.
+    pub loss: Option<f32>,
     /// Overdue at the moment: packets go elsewhere.
     pub suspect: bool,
 }
@@ -277,7 +282,20 @@ pub enum Event {
     Verified(CallId),
     /// Once a second while connected.
     Quality(CallId, Box<Quality>),
-    /// All legs are lost; resuming.
+    /// Another path is the best one now: our leg and the other person's, which with onion legs are
+    /// the same. At most once a second.
+    PathChanged {
+        /// The call.
+        call: CallId,
+        /// Our leg.
+        sender: u8,
+        /// The other person's leg.
+        receiver: u8,
+        /// Why it is another one.
+        reason: PathChange,
+    },
+    /// All legs are lost, or nothing has come over any of them for three seconds; the call tries to
+    /// go on.
     Interrupted(CallId),
     /// Sound flows again.
     Resumed(CallId),
@@ -302,9 +320,10 @@ impl Event {
     #[must_use]
     pub const fn call(&self) -> Option<CallId> {
         match self {
-            Self::Incoming { call, .. } | Self::LegUp { call, .. } | Self::LegDown { call, .. } => {
-                Some(*call)
-            }
+            Self::Incoming { call, .. }
+            | Self::LegUp { call, .. }
+            | Self::LegDown { call, .. }
+            | Self::PathChanged { call, .. } => Some(*call),
             Self::State(call, _)
             | Self::Timing(call, _)
             | Self::Words(call, _)

@@ -32,12 +32,7 @@ fn settled_machines_allocate_nothing() {
     assert_eq!(settled(1000, |n| carry(&mut turn, peer, n, &mut out)), 0);
 }
 
-fn carry(
-    leg: &mut impl tacit_legs::Leg,
-    peer: LegIndex,
-    number: u32,
-    out: &mut Vec<u8>,
-) {
+fn carry(leg: &mut impl tacit_legs::Leg, peer: LegIndex, number: u32, out: &mut Vec<u8>) {
     let now = Timestamp::from_micros(2_000_000 + u64::from(number) * 20_000);
     let sent = packet(1, 2, number);
     leg.send(peer, &sent, now).unwrap();

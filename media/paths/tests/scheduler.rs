@@ -393,7 +393,12 @@ fn a_leg_of_the_peer_that_every_leg_is_refused_is_forgotten() {
         assert!(bench.scheduler.remove_path(path(leg, 1)));
     }
     assert_eq!(bench.scheduler.legs().count(), 5);
-    assert!(bench.run(200).iter().all(|c| c.path.receiver != LegIndex(1)));
+    assert!(
+        bench
+            .run(200)
+            .iter()
+            .all(|c| c.path.receiver != LegIndex(1))
+    );
     assert!(bench.scheduler.remove_local_leg(LegIndex(0)));
     assert!(bench.scheduler.remove_path(path(1, 0)));
     assert!(bench.scheduler.remove_path(path(2, 0)));
@@ -426,7 +431,12 @@ fn a_leg_that_does_not_take_the_packet_costs_nothing() {
 fn a_held_leg_of_the_peer_gets_nothing() {
     let mut bench = Bench::new(LegKind::Turn, 3, graded);
     bench.scheduler.hold_peer_leg(LegIndex(0), true);
-    assert!(bench.run(100).iter().all(|c| c.path.receiver != LegIndex(0)));
+    assert!(
+        bench
+            .run(100)
+            .iter()
+            .all(|c| c.path.receiver != LegIndex(0))
+    );
     bench.scheduler.hold_peer_leg(LegIndex(0), false);
     assert!(bench.run(16).iter().any(|c| c.path.receiver == LegIndex(0)));
     for leg in 0..3 {
@@ -466,13 +476,27 @@ fn the_best_path_changes_for_a_reason() {
     bench.run(200);
     assert_eq!(change(&bench, None), Some((path(0, 0), BestChange::First)));
     assert_eq!(change(&bench, Some(path(0, 0))), None);
-    assert_eq!(change(&bench, Some(path(2, 2))), Some((path(0, 0), BestChange::Faster)));
+    assert_eq!(
+        change(&bench, Some(path(2, 2))),
+        Some((path(0, 0), BestChange::Faster))
+    );
     bench.run(220);
     let (best, why) = change(&bench, Some(path(0, 0))).expect("it is late");
-    assert!(best.sender == LegIndex(1) && why == BestChange::Overdue, "{best:?} {why:?}");
+    assert!(
+        best.sender == LegIndex(1) && why == BestChange::Overdue,
+        "{best:?} {why:?}"
+    );
     bench.scheduler.remove_local_leg(LegIndex(0));
-    assert_eq!(change(&bench, Some(path(0, 0))), Some((best, BestChange::Gone)));
-    assert_eq!(Bench::new(LegKind::Turn, 0, graded).scheduler.best_change(None, margin, Timestamp::ZERO), None);
+    assert_eq!(
+        change(&bench, Some(path(0, 0))),
+        Some((best, BestChange::Gone))
+    );
+    assert_eq!(
+        Bench::new(LegKind::Turn, 0, graded)
+            .scheduler
+            .best_change(None, margin, Timestamp::ZERO),
+        None
+    );
 }
 
 #[test]

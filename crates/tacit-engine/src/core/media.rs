@@ -42,7 +42,6 @@ pub struct DropCounts {
 }
 
 /// A sealed packet and where it goes.
-#[derive(Debug)]
 pub struct Outgoing {
     /// The slot that it belongs to.
     pub slot: SlotNumber,
@@ -52,6 +51,17 @@ pub struct Outgoing {
     pub packet: [u8; PACKET_BYTES],
     /// Why this path.
     pub choice: Choice,
+    /// What is sealed, in case another leg has to carry it.
+    plain: [u8; PACKET_PLAINTEXT_BYTES],
+}
+
+impl core::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("slot", &self.slot)
+            .field("choice", &self.choice)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The machine. Time comes in as `now`, packets and frames as values; nothing is read or written.
@@ -109,23 +119,24 @@ impl MediaCore {
         self.playout
     }
 
-    /// One of our legs can carry packets from now on.
-    pub fn add_leg(&mut self, leg: LegIndex) {
-        self.scheduler.add_local_leg(leg);
+    /// Our leg `path.sender` can send to the peer's leg `path.receiver` from now on.
+    pub fn add_path(&mut self, path: Path) {
+        self.scheduler.add_path(path);
+        if self.kind == LegKind::Turn {
+            let gate = self.gates.entry(path.receiver).or_default();
+            self.scheduler.hold_peer_leg(path.receiver, !gate.is_open());
+        }
+    }
+
+    /// Our leg can no longer send to that leg of the peer, or never could.
+    pub fn remove_path(&mut self, path: Path) {
+        self.scheduler.remove_path(path);
     }
 
     /// One of our legs is gone; its index never comes back.
     pub fn remove_leg(&mut self, leg: LegIndex) {
         self.scheduler.remove_local_leg(leg);
         self.opener.retire_receiver_leg(leg);
-    }
-
-    /// A TURN candidate of the peer can be reached from our legs.
-    pub fn add_peer_leg(&mut self, leg: LegIndex) {
-        if self.kind == LegKind::Turn && self.gates.insert(leg, CandidateGate::default()).is_none()
-        {
-            self.scheduler.add_peer_leg(leg);
-        }
     }
 
     /// Takes a packet that came in on our leg `path.receiver` from the peer's leg `path.sender`.
@@ -152,10 +163,11 @@ impl MediaCore {
             self.heard = true;
             self.event(MediaEvent::PathWorks);
         }
-        if let Some(gate) = self.gates.get_mut(&path.sender) {
-            gate.on_authentic_packet();
+        if self.kind == LegKind::Turn {
             // Back in, if its few packets without an answer were used up.
-            self.scheduler.add_peer_leg(path.sender);
+            let gate = self.gates.entry(path.sender).or_default();
+            gate.on_authentic_packet();
+            self.scheduler.hold_peer_leg(path.sender, false);
         }
         self.packetizer
             .record_arrival(content.slot, path, self.media_time(now));
@@ -242,22 +254,30 @@ impl MediaCore {
     }
 
     /// Makes the packet of the slot that is due, if there is a leg to carry it. One slot passes
-    /// whether or not there is.
+    /// whether or not there is; nothing else is spent before [`on_sent`](Self::on_sent).
     pub fn next_packet(&mut self, now: Timestamp) -> Option<Outgoing> {
         let slot = SlotNumber(self.next_slot);
         self.next_slot = self.next_slot.saturating_add(1);
         let choice = self.scheduler.choose(slot, now)?;
-        let path = choice.path;
-        if let Some(gate) = self.gates.get_mut(&path.receiver) {
-            let may_send = gate.try_spend();
-            if !gate.is_open() {
-                self.scheduler.remove_peer_leg(path.receiver);
-            }
-            if !may_send {
-                return None;
-            }
-        }
         let plain = self.packetizer.next(slot, self.media_time(now));
+        self.seal(slot, choice, plain, now)
+    }
+
+    /// Its leg did not take the packet: the same for another leg, if there is one.
+    pub fn reroute(&mut self, refused: &Outgoing, now: Timestamp) -> Option<Outgoing> {
+        self.scheduler.on_refused(refused.slot, refused.path.sender);
+        let choice = self.scheduler.choose(refused.slot, now)?;
+        self.seal(refused.slot, choice, refused.plain, now)
+    }
+
+    fn seal(
+        &mut self,
+        slot: SlotNumber,
+        choice: Choice,
+        plain: [u8; PACKET_PLAINTEXT_BYTES],
+        now: Timestamp,
+    ) -> Option<Outgoing> {
+        let path = choice.path;
         let mut packet = [0; PACKET_BYTES];
         // A used-up counter needs 2^48 packets on one path, or 45 days; then only a resume helps.
         self.sealer.seal(path, &plain, now, &mut packet).ok()?;
@@ -266,12 +286,19 @@ impl MediaCore {
             path,
             packet,
             choice,
+            plain,
         })
     }
 
-    /// The packet was handed to its leg. Not to be called for one that no leg took.
+    /// The packet's leg has taken it. Not to be called for one that no leg took.
     pub fn on_sent(&mut self, outgoing: &Outgoing, now: Timestamp) {
         self.scheduler.on_sent(outgoing.slot, outgoing.path, now);
+        if let Some(gate) = self.gates.get_mut(&outgoing.path.receiver) {
+            gate.spend();
+            if !gate.is_open() {
+                self.scheduler.hold_peer_leg(outgoing.path.receiver, true);
+            }
+        }
     }
 
     /// From here on the packets carry no frames.

@@ -12,6 +12,17 @@ const FRAME_MS: f32 = 10.0;
 /// Opus look-ahead, ms.
 const LOOK_AHEAD_MS: f32 = 6.5;
 
+/// What the core cannot know of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings {
+    /// How long a packet waited from its leg's hand to the flush of the stream, ms.
+    pub send_queue_ms: f32,
+    /// What waits in the output device, ms.
+    pub output_ms: f32,
+    /// Levels of source and sink, dBFS.
+    pub levels: (f32, f32),
+}
+
 /// Turns counters into a second's report.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -20,14 +31,8 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// The report of the time since the last call. `output_ms` is what waits in the output device.
-    pub fn report(
-        &mut self,
-        core: &MediaCore,
-        output_ms: f32,
-        levels: (f32, f32),
-        now: Timestamp,
-    ) -> Quality {
+    /// The report of the time since the last call.
+    pub fn report(&mut self, core: &MediaCore, around: Surroundings, now: Timestamp) -> Quality {
         let stats = core.playout().stats(now);
         let lost = stats.concealed + stats.held + stats.skipped;
         // A resumed call starts a new playout, whose counters start again.
@@ -44,7 +49,7 @@ impl Meter {
             capture: CAPTURE_MS,
             frame: FRAME_MS,
             look_ahead: LOOK_AHEAD_MS,
-            send_queue: 0.0,
+            send_queue: around.send_queue_ms,
             // The clocks of the two sides are not compared: half the best recent round trip stands
             // for the fastest leg, and the playout's wait contains the rest.
             network: core
@@ -52,14 +57,14 @@ impl Meter {
                 .round_trip()
                 .map_or(0.0, |rt| millis(rt.best) / 2.0),
             playout_wait: millis(stats.delay),
-            output: output_ms,
+            output: around.output_ms,
         };
         Quality {
             latency,
             concealed: share,
             legs: legs(core),
-            input_level: levels.0,
-            output_level: levels.1,
+            input_level: around.levels.0,
+            output_level: around.levels.1,
         }
     }
 }
@@ -71,6 +76,7 @@ fn legs(core: &MediaCore) -> Vec<LegQuality> {
         .map(|leg| LegQuality {
             leg: leg.index.0,
             relative_delay_ms: leg.relative_delay.map(millis),
+            loss: leg.loss,
             suspect: leg.suspect,
         })
         .collect()

@@ -1,8 +1,10 @@
 //! The sans-IO core of a call's media: what happens to a frame between the encoder and the legs,
 //! and between the legs and the decoder.
 
+mod best;
 mod media;
 mod meter;
 
+pub use best::BestPath;
 pub use media::{Arrivals, DropCounts, MediaCore, MediaEvent, Outgoing};
-pub use meter::Meter;
+pub use meter::{Meter, Surroundings};

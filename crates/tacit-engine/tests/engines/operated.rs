@@ -1,11 +1,11 @@
 //! Calls to people whose mailbox is on somebody's server: they ring there, and talk over TURN legs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tacit_engine::memory::MemoryNetwork;
 use tacit_engine::network::Network as _;
-use tacit_engine::{CallState, Command, Event};
+use tacit_engine::{CallState, Command, Event, PathChange};
 use tacit_legs::coturn::Coturn;
 use tacit_legs::shell::{LegHandle, LegOutput, TurnSecurity, Wiring, open_turn_leg};
 use tacit_legs::tls::SpkiPin;
@@ -21,8 +21,8 @@ use tacit_types::{LegIndex, LegKind, Reason};
 use tokio::sync::mpsc;
 
 use crate::common::{
-    Impostor, MailboxServer, PATIENCE, Person, Setup, World, connect_over, coturn, meet, share_of,
-    signaling_stream,
+    Impostor, MailboxServer, PATIENCE, Person, RESUME_WITHIN, Setup, World, connect_over, coturn,
+    meet, share_of, signaling_stream,
 };
 use crate::recovery::without_tokens;
 
@@ -408,5 +408,39 @@ async fn allocate(
             LegEvent::Closed(end) => panic!("{end}"),
             _ => {}
         }
+    }
+}
+
+/// All allocations end at once and no new ones are to be had: both people see it at once, while the
+/// call tries for as long as it may.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_server_that_is_gone_is_told_at_once_and_ends_the_call_in_time() {
+    let Some(mut town) = Town::new().await else {
+        return;
+    };
+    let (mut alice, mut bob) = (town.operated(440.0), town.operated(660.0));
+    (alice.resume_within, bob.resume_within) = (RESUME_WITHIN, RESUME_WITHIN);
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    alice.hears(1).await;
+    let told = alice.seen.iter().find_map(|e| match e {
+        Event::PathChanged { reason, .. } => Some(*reason),
+        _ => None,
+    });
+    assert_eq!(told, Some(PathChange::First));
+    town.coturn.kill();
+    let gone = Instant::now();
+    for person in [&mut alice, &mut bob] {
+        let lost = |e| matches!(e, Event::Interrupted(_)).then_some(());
+        person.until("interruption", lost).await;
+        assert!(gone.elapsed() < Duration::from_secs(4));
+    }
+    for person in [&mut alice, &mut bob] {
+        assert_eq!(person.ended().await, Reason::LegsLost);
+        let elapsed = gone.elapsed();
+        assert!(
+            elapsed > RESUME_WITHIN && elapsed < RESUME_WITHIN * 2,
+            "{elapsed:?}"
+        );
     }
 }

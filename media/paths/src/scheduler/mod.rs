@@ -476,12 +476,7 @@ impl Origin {
 }
 
 /// The fates that a slot should not share: with odd slots the best leg's, and the last odd slot's.
-fn avoid(
-    legs: &Legs,
-    ranking: &Ranking,
-    want: Want,
-    last: Option<Fate>,
-) -> [Option<Fate>; 2] {
+fn avoid(legs: &Legs, ranking: &Ranking, want: Want, last: Option<Fate>) -> [Option<Fate>; 2] {
     let best = ranking.first().filter(|_| want != Want::Best);
     [best.and_then(|at| legs.as_slice()[at].fate), last]
 }

@@ -99,7 +99,12 @@ impl Scheduler {
             let reached = down.is_some_and(|down| up.reach.contains(down.index));
             let whole = self.config.kind == LegKind::Onion || reached;
             let late = up.suspect || down.is_some_and(|down| down.suspect);
-            whole.then(|| (late, up.delay.mean() + down.map_or(0.0, |down| down.delay.mean())))
+            whole.then(|| {
+                (
+                    late,
+                    up.delay.mean() + down.map_or(0.0, |down| down.delay.mean()),
+                )
+            })
         };
         let change = match (mean(told), mean(best)) {
             (None, _) => BestChange::Gone,
@@ -113,7 +118,7 @@ impl Scheduler {
     }
 }
 
-/// Why another path is the best one now.
+/// Why another path is the best one now. Shown as one stable word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BestChange {
@@ -125,4 +130,15 @@ pub enum BestChange {
     Overdue,
     /// The one before it is gone.
     Gone,
+}
+
+impl core::fmt::Display for BestChange {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::First => "first",
+            Self::Faster => "faster",
+            Self::Overdue => "overdue",
+            Self::Gone => "gone",
+        })
+    }
 }

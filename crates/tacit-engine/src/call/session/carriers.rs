@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tacit_legs::shell::{LegOutput, OnionEnd, Wiring, spawn_onion_leg};
-use tacit_legs::{JoinAcceptor, LegEvent};
+use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
+use tacit_legs::{JoinAcceptor, LegEvent, Refusal, SendError};
 use tacit_signaling::payload::{Candidates, PipeMessage};
 use tacit_types::limits::{FRAME_DURATION, MAX_LEGS};
 use tacit_types::{FrameNumber, LegIndex, LegKind, Path, Reason, Timestamp};
@@ -67,9 +67,7 @@ impl Call {
             self.tell_leg_up(s, leg, opened.hops.get(&leg).cloned());
         }
         for output in opened.early {
-            if let LegEvent::Bound(peer) = output.event {
-                s.bound(output.leg, peer);
-            }
+            s.on_binding(output);
         }
     }
 
@@ -111,9 +109,7 @@ impl Call {
                     }
                 }
             }
-            LegEvent::Bound(peer) => {
-                s.bound(output.leg, peer);
-            }
+            LegEvent::Bound(_) | LegEvent::PeerRefused(..) => s.on_binding(output),
             LegEvent::Closed(end) => {
                 tracing::debug!(leg = output.leg.0, %end, "a leg ended");
                 s.drop_leg(output.leg);
@@ -179,11 +175,33 @@ impl Call {
 }
 
 impl Session {
-    /// A path from one of our legs to one of the peer's works.
-    pub(super) fn bound(&mut self, leg: LegIndex, peer: LegIndex) {
-        self.core.add_leg(leg);
-        self.core.add_peer_leg(peer);
-        self.had_legs = true;
+    /// A path from one of our legs to one of the peer's is there, or is not to be had.
+    fn on_binding(&mut self, output: LegOutput) {
+        let path = |receiver| Path {
+            sender: output.leg,
+            receiver,
+        };
+        match output.event {
+            LegEvent::Bound(peer) => {
+                self.core.add_path(path(peer));
+                self.had_legs = true;
+            }
+            LegEvent::PeerRefused(peer, Refusal { code }) => {
+                tracing::debug!(leg = output.leg.0, peer = peer.0, code, "a path is refused");
+                self.core.remove_path(path(peer));
+            }
+            _ => {}
+        }
+    }
+
+    /// How long packets have waited for their legs' streams since this was last asked, on average.
+    pub(super) fn send_queue_ms(&self) -> f32 {
+        let written = self.handles.values().map(LegHandle::take_written);
+        let (packets, waited) = written.fold((0, Duration::ZERO), |(packets, waited), leg| {
+            (packets + leg.packets, waited + leg.waited)
+        });
+        let packets = u32::try_from(packets).unwrap_or(u32::MAX).max(1);
+        (waited / packets).as_secs_f32() * 1e3
     }
 
     /// Opens the next onion leg, on an index that was never used in this handshake.
@@ -226,20 +244,29 @@ impl Session {
 
     /// Sends the packet of the slot that is due.
     pub(in crate::call) fn send_slot(&mut self, at: Timestamp, voice: Option<&mut Voice>) {
-        let Some(outgoing) = self.core.next_packet(at) else {
-            return;
-        };
-        let Some(handle) = self.handles.get(&outgoing.path.sender) else {
-            return;
-        };
-        match handle.try_send(outgoing.path.receiver, &outgoing.packet) {
-            Ok(()) => {
-                self.core.on_sent(&outgoing, at);
-                if let Some(voice) = voice {
-                    voice.note(TraceKind::Sent, FrameNumber(outgoing.slot.0), at, -1);
+        let mut next = self.core.next_packet(at);
+        // Each leg that refuses is passed over, so this ends.
+        while let Some(outgoing) = next {
+            let handle = self.handles.get(&outgoing.path.sender);
+            let taken = handle.map_or(Err(SendError::Closed), |handle| {
+                handle.try_send(outgoing.path.receiver, &outgoing.packet)
+            });
+            match taken {
+                Ok(()) => {
+                    self.core.on_sent(&outgoing, at);
+                    if let Some(voice) = voice {
+                        voice.note(TraceKind::Sent, FrameNumber(outgoing.slot.0), at, -1);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    tracing::trace!(%error, "a leg did not take a packet");
+                    if error == SendError::NotBound {
+                        self.core.remove_path(outgoing.path);
+                    }
+                    next = self.core.reroute(&outgoing, at);
                 }
             }
-            Err(error) => tracing::trace!(%error, "a packet found no way"),
         }
     }
 

@@ -24,13 +24,16 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::legs::{LegPlan, Opened, OpenedTurn, outputs};
 use crate::api::{CallId, Event};
 use crate::clock::now;
-use crate::core::{MediaCore, Meter};
+use crate::core::{BestPath, MediaCore, Meter, Surroundings};
 use crate::ledger::ContactId;
 use crate::shared::Shared;
 use crate::voice::Voice;
 
 /// The media task looks at the clock this often: half a frame.
 const TICK: Duration = Duration::from_millis(10);
+/// Without an authentic packet for this long the person is told. Longer than most stalls of a
+/// single circuit, and all of them stalled at once is rare.
+const SILENCE_TOLD: Duration = Duration::from_secs(3);
 /// Without an authentic packet for this long the call counts as broken.
 const SILENCE_LIMIT: Duration = Duration::from_secs(20);
 /// A lost leg is replaced this often at most (the peer takes two joins a minute after the first).
@@ -110,6 +113,7 @@ pub(crate) struct Call {
     sound: Sound,
     voice: Option<Voice>,
     meter: Meter,
+    best: BestPath,
     /// Accepted, and sound is open.
     ready: bool,
     connected: bool,
@@ -117,7 +121,7 @@ pub(crate) struct Call {
     ring_until: Timestamp,
     /// The two words are on this side's screen.
     words_shown: bool,
-    /// All legs were lost and nothing was heard since.
+    /// The person was told that nothing comes, and nothing was heard since.
     interrupted: bool,
     words: Option<[String; 2]>,
     /// What was done away from the packet clock.
@@ -181,6 +185,7 @@ impl Call {
             sound,
             voice: None,
             meter: Meter::default(),
+            best: BestPath::default(),
             ready: false,
             connected: false,
             ring_until: now() + RING_TIMEOUT + RING_GRACE,
@@ -200,6 +205,7 @@ impl Call {
                 Outcome::Ended(reason) => break reason,
                 Outcome::Resumed(next) => {
                     self.meter = Meter::default();
+                    self.best = BestPath::default();
                     session = self.start(*next);
                     resumed = true;
                 }
@@ -325,7 +331,7 @@ impl Call {
     }
 
     /// Notices what has not happened.
-    fn watch(&self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
+    fn watch(&mut self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
         if !self.accepted && at > self.ring_until {
             return Some(Outcome::Ended(Reason::PeerNoAnswer));
         }
@@ -339,7 +345,11 @@ impl Call {
         } else {
             SETUP_LIMIT
         };
-        let silent = at.saturating_since(s.last_packet) > limit;
+        let silence = at.saturating_since(s.last_packet);
+        if self.connected && silence > SILENCE_TOLD {
+            self.tell_interrupted();
+        }
+        let silent = silence > limit;
         let none_left = s.had_legs && s.handles.is_empty() && s.opening == 0;
         if self.ready && (none_left || silent) {
             return Some(if self.connected {
@@ -358,13 +368,32 @@ impl Call {
         None
     }
 
+    /// Tells the person once that nothing comes; what is heard next ends it.
+    fn tell_interrupted(&mut self) {
+        if !std::mem::replace(&mut self.interrupted, true) {
+            self.shared.event(Event::Interrupted(self.id));
+        }
+    }
+
     fn report(&mut self, s: &Session, at: Timestamp) {
-        if let Some(voice) = self.voice.as_ref().filter(|_| self.connected) {
-            let quality = self
-                .meter
-                .report(&s.core, voice.output_delay_ms(), voice.levels(), at);
-            self.shared
-                .event(Event::Quality(self.id, Box::new(quality)));
+        let Some(voice) = self.voice.as_ref().filter(|_| self.connected) else {
+            return;
+        };
+        let around = Surroundings {
+            send_queue_ms: s.send_queue_ms(),
+            output_ms: voice.output_delay_ms(),
+            levels: voice.levels(),
+        };
+        let quality = self.meter.report(&s.core, around, at);
+        self.shared
+            .event(Event::Quality(self.id, Box::new(quality)));
+        if let Some((path, reason)) = self.best.poll(&s.core, at) {
+            self.shared.event(Event::PathChanged {
+                call: self.id,
+                sender: path.sender.0,
+                receiver: path.receiver.0,
+                reason,
+            });
         }
     }
 }

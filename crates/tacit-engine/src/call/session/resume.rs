@@ -6,8 +6,7 @@ use std::time::Duration;
 use tacit_types::Reason;
 
 use super::{Call, CallCommand, Handshake, Session};
-use crate::api::Event;
-use crate::core::Meter;
+use crate::core::{BestPath, Meter};
 
 /// A resume that failed is tried again after this time.
 const RESUME_RETRY: Duration = Duration::from_secs(3);
@@ -15,10 +14,9 @@ const RESUME_RETRY: Duration = Duration::from_secs(3);
 impl Call {
     /// All legs are lost: the caller rings again and again, the callee waits for it.
     pub(super) async fn resume(&mut self, s: &mut Session) -> Result<Box<Handshake>, Reason> {
-        if !std::mem::replace(&mut self.interrupted, true) {
-            self.shared.event(Event::Interrupted(self.id));
-        }
+        self.tell_interrupted();
         self.meter = Meter::default();
+        self.best = BestPath::default();
         for (_, handle) in std::mem::take(&mut s.handles) {
             handle.close();
         }

@@ -1,0 +1,260 @@
+//! The media core and the legs below it: what is sent where, and what it costs.
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use tacit_crypto::{Initiator, Prologue, Purpose, Responder, SessionKeys, StaticKeypair, Token};
+use tacit_engine::core::{MediaCore, Outgoing};
+use tacit_legs::LegEvent;
+use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
+use tacit_playout::{Playout, Pull};
+use tacit_types::{LegIndex, LegKind, MailboxId, OnionKey, Path, SecretBytes, Timestamp};
+use tokio::sync::mpsc;
+
+const SLOT: Duration = Duration::from_millis(20);
+const START: Timestamp = Timestamp::from_micros(1_000_000);
+
+fn handshake() -> (SessionKeys, SessionKeys) {
+    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let mut keypair = || StaticKeypair::generate(&mut rng);
+    let (a, b) = (keypair(), keypair());
+    let psk = SecretBytes::new([5; 32]);
+    let prologue = Prologue {
+        purpose: Purpose::Call,
+        hello_nonce: [1; 32],
+        server: OnionKey([2; 32]),
+        mailbox: MailboxId([3; 16]),
+        token: Token {
+            generation: 0,
+            index: 1,
+            tag: [4; 16],
+        },
+    };
+    let mut initiator = Initiator::call(&prologue, &a, &b.public(), &psk, &mut rng);
+    let message_1 = initiator.write(&[0; 390]).unwrap();
+    let responder = Responder::call(&prologue, &b, &a.public(), &psk);
+    let (_, answer) = responder.read(&message_1).unwrap();
+    let (message_2, callee) = answer.write(&[0; 427], &mut rng).unwrap();
+    let Ok((_, caller)) = initiator.read(&message_2) else {
+        panic!("it is genuine")
+    };
+    (caller, callee)
+}
+
+fn cores(kind: LegKind) -> [MediaCore; 2] {
+    let (a, b) = handshake();
+    let core = |keys, seed| {
+        let playout = Playout::new(tacit_playout::Config::default());
+        MediaCore::new(&keys, kind, playout, u64::from(seed), [seed; 32], START)
+    };
+    [core(a, 1), core(b, 2)]
+}
+
+const fn path(sender: u8, receiver: u8) -> Path {
+    Path {
+        sender: LegIndex(sender),
+        receiver: LegIndex(receiver),
+    }
+}
+
+fn slot(number: u32) -> Timestamp {
+    START + SLOT * number
+}
+
+/// Sends one packet over the first leg that `takes` it.
+fn send(core: &mut MediaCore, now: Timestamp, takes: impl Fn(Path) -> bool) -> Option<Outgoing> {
+    let mut next = core.next_packet(now);
+    while let Some(outgoing) = next {
+        if takes(outgoing.path) {
+            core.on_sent(&outgoing, now);
+            return Some(outgoing);
+        }
+        next = core.reroute(&outgoing, now);
+    }
+    None
+}
+
+/// Two sides with four TURN legs each, all bound but where `refused` says.
+fn bound(refused: impl Fn(Path) -> bool) -> [MediaCore; 2] {
+    let mut cores = cores(LegKind::Turn);
+    for core in &mut cores {
+        for pair in (0..16).map(|n| path(n / 4, n % 4)) {
+            core.add_path(pair);
+            if refused(pair) {
+                core.remove_path(pair);
+            }
+        }
+    }
+    cores
+}
+
+#[test]
+fn a_pair_whose_bind_was_refused_carries_nothing() {
+    let [mut a, mut b] = bound(|pair| pair == path(1, 2));
+    let mut used = BTreeMap::<Path, u32>::new();
+    for number in 0..500 {
+        let now = slot(number);
+        for (from, to) in [(0, 1), (1, 0)] {
+            let mut sides = [&mut a, &mut b];
+            let sent = send(sides[from], now, |_| true).expect("there is always another pair");
+            assert!(
+                sides[to]
+                    .handle_packet(sent.path, &sent.packet, now)
+                    .authentic
+            );
+            *used.entry(sent.path).or_default() += 1;
+        }
+    }
+    assert!(!used.contains_key(&path(1, 2)));
+    assert_eq!(used.len(), 15, "{used:?}");
+}
+
+#[test]
+fn a_candidate_that_never_answers_gets_three_packets_in_all() {
+    let [mut a, mut b] = bound(|_| false);
+    let mut got = [0; 4];
+    for number in 0..2000 {
+        let now = slot(number);
+        // Lost and bound again: that is no new candidate.
+        if number % 100 == 99 {
+            for leg in 0..4 {
+                a.remove_path(path(leg, 2));
+                a.add_path(path(leg, 2));
+            }
+        }
+        if let Some(sent) = send(&mut a, now, |pair| pair.sender != LegIndex(3)) {
+            got[usize::from(sent.path.receiver.0)] += 1;
+            b.handle_packet(sent.path, &sent.packet, now);
+        }
+        // Legs 2 and 3 of b say nothing, whoever they are.
+        if let Some(sent) = send(&mut b, now, |pair| pair.sender < LegIndex(2)) {
+            a.handle_packet(sent.path, &sent.packet, now);
+        }
+    }
+    assert_eq!(got[2..], [3, 3]);
+    assert!(got[0] > 900 && got[1] > 900, "{got:?}");
+}
+
+#[test]
+fn what_no_leg_takes_spends_nothing() {
+    let [mut a, mut b] = bound(|_| false);
+    for number in 0..100 {
+        assert!(send(&mut a, slot(number), |_| false).is_none());
+    }
+    assert!(a.scheduler().legs().all(|leg| leg.sent == 0));
+    // Every candidate still has its three.
+    let mut got = [0; 4];
+    while let Some(sent) = send(&mut a, slot(100 + got.iter().sum::<u32>()), |_| true) {
+        got[usize::from(sent.path.receiver.0)] += 1;
+    }
+    assert_eq!(got, [3; 4]);
+    // One answers, and all the rest goes there.
+    let now = slot(200);
+    let answer = send(&mut b, now, |pair| pair.sender == LegIndex(1)).unwrap();
+    assert!(a.handle_packet(answer.path, &answer.packet, now).authentic);
+    for number in 201..300 {
+        let sent = send(&mut a, slot(number), |_| true).unwrap();
+        assert_eq!(sent.path.receiver, LegIndex(1));
+    }
+}
+
+/// A core with its legs, as a call has them.
+struct End {
+    core: MediaCore,
+    handles: Vec<LegHandle>,
+    outputs: mpsc::Receiver<LegOutput>,
+    sender: mpsc::Sender<LegOutput>,
+}
+
+impl End {
+    fn new(core: MediaCore) -> Self {
+        let (sender, outputs) = mpsc::channel(1024);
+        Self {
+            core,
+            handles: Vec::new(),
+            outputs,
+            sender,
+        }
+    }
+
+    fn open(&mut self, leg: u8, stream: tokio::io::DuplexStream) {
+        let wiring = Wiring {
+            leg: LegIndex(leg),
+            clock: Arc::new(|| START),
+            outputs: self.sender.clone(),
+        };
+        let handle = spawn_onion_leg(stream, OnionEnd::Accepted, wiring);
+        self.handles.push(handle);
+        self.core.add_path(path(leg, leg));
+    }
+
+    fn send(&mut self, now: Timestamp) {
+        let number = self.core.next_frame_number();
+        self.core.push_frame(number, &[7; 60]);
+        let handles = &self.handles;
+        let mut next = self.core.next_packet(now);
+        while let Some(outgoing) = next {
+            let handle = &handles[usize::from(outgoing.path.sender.0)];
+            if handle
+                .try_send(outgoing.path.receiver, &outgoing.packet)
+                .is_ok()
+            {
+                return self.core.on_sent(&outgoing, now);
+            }
+            next = self.core.reroute(&outgoing, now);
+        }
+        panic!("no leg took a packet");
+    }
+
+    async fn hear(&mut self, now: Timestamp) {
+        loop {
+            let output = self.outputs.recv().await.unwrap();
+            if let LegEvent::Packet(packet) = output.event {
+                let path = Path {
+                    sender: packet.peer,
+                    receiver: output.leg,
+                };
+                assert!(self.core.handle_packet(path, &packet.bytes, now).authentic);
+                break;
+            }
+        }
+        while let Pull::Skip { .. } = self.core.pull(now) {}
+    }
+}
+
+/// From the frame to the stream and from the stream to the playout, over more than one step of the
+/// ratchet.
+#[test]
+fn a_settled_call_allocates_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let [mut a, mut b] = cores(LegKind::Onion).map(End::new);
+    runtime.block_on(async {
+        for leg in 0..4 {
+            let (ours, theirs) = tokio::io::duplex(1 << 16);
+            a.open(leg, ours);
+            b.open(leg, theirs);
+        }
+    });
+    let mut number = 0;
+    let mut step = || {
+        let now = slot(number);
+        number += 1;
+        a.send(now);
+        b.send(now);
+        runtime.block_on(async {
+            b.hear(now).await;
+            a.hear(now).await;
+        });
+        while a.core.poll_event().is_some() || b.core.poll_event().is_some() {}
+    };
+    (0..2000).for_each(|_| step());
+    let counted = allocation_counter::measure(|| (0..5000).for_each(|_| step()));
+    assert_eq!(counted.count_total, 0);
+}
