@@ -20,8 +20,8 @@ pub struct Config {
     pub blind_after: Duration,
     /// Paths whose delays differ by less than this are equally good and take turns: consecutive
     /// packets on disjoint legs survive a stall, and what the faster path would gain is less than
-    /// what playout then waits for the slower ones. At 30 ms the simulated mouth-to-ear delay is
-    /// what it is at 0; calls with a gap above 100 ms fall from 2 in 100 to less than 1 in 500.
+    /// what playout then waits for the slower ones. At 40 ms the simulated mouth-to-ear delay is
+    /// what it is at 0; calls with a gap above 100 ms fall from 2 in 100 to 1 in 1000.
     pub alike: Duration,
     /// Legs after the third that share most reserve slots; the slower rest is only kept measured.
     pub reserve: usize,
@@ -37,7 +37,7 @@ impl Config {
             fresh_interval: Duration::from_millis(160),
             suspect_interval: Duration::from_secs(1),
             blind_after: Duration::from_millis(200),
-            alike: Duration::from_millis(30),
+            alike: Duration::from_millis(40),
             reserve: 3,
         }
     }

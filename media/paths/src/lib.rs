@@ -1,7 +1,7 @@
 //! Legs and scheduling: which packet goes on which circuit.
 //!
 //! ```text
-//!   slot clock ──► choose ──► path ──► (sealed, written) ──► on_sent
+//!   slot clock ──► choose ──► path ──► (sealed, taken by its leg) ──► on_sent
 //!                    ▲
 //!        ranking: best · second · third · reserve · suspects last
 //!                    ▲
@@ -25,6 +25,12 @@
 //! Acknowledgements take a round trip. That fewer of the peer's packets arrive than it sends is known
 //! at once, and over which legs those few came: for a while those legs come first, suspect or not.
 //! When none comes, all take turns, in pairs that change from round to round.
+//!
+//! Legs of like delay are equally good: where three or more are, they take turns in all slots but the
+//! reserve's, so that few packets in a row share a leg and a stall of some takes few of them.
+//!
+//! A path is chosen, its leg takes the packet or refuses it, and only then is anything spent. Paths
+//! are told one by one, as they are bound and refused.
 //!
 //! With onion legs a path is one leg (i, i). With TURN legs every local leg reaches every peer leg,
 //! the delay of a path is the sum of its halves, and the two halves are ranked apart.

@@ -7,6 +7,8 @@
 
 mod sim;
 
+use std::ops::Range;
+
 use sim::{Call, Network, Outcome, PRIVATE, Stall, TOR, percentile};
 use tacit_types::LegKind;
 
@@ -24,7 +26,11 @@ const PRIVATE_TURN: Network = Network {
 };
 
 fn calls(name: &str, network: Network, stall: Stall) -> Vec<Outcome> {
-    let calls: Vec<Outcome> = (0..SEEDS)
+    some_calls(0..SEEDS, name, network, stall)
+}
+
+fn some_calls(seeds: Range<u64>, name: &str, network: Network, stall: Stall) -> Vec<Outcome> {
+    let calls: Vec<Outcome> = seeds
         .map(|seed| Call::new(seed * 77 + 1, network, stall, 26).run())
         .collect();
     let spread = |value: &dyn Fn(&Outcome) -> f64| {
@@ -104,17 +110,24 @@ fn shared(fastest: bool, speaker: usize, hearer: usize) -> Vec<Outcome> {
     calls("p. turn", PRIVATE_TURN, stall)
 }
 
-/// Three of eight on both sides leave 25 of 64 pairs. Of 200 calls with other seeds 8 had a gap above
-/// 100 ms, and one of them 200 ms.
+/// Three of eight on both sides leave 25 of 64 pairs. Of 2400 calls with other seeds two had a gap
+/// above 100 ms, of 120 ms.
 #[test]
 fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
     for fastest in [false, true] {
         for (speaker, hearer) in [(1, 1), (2, 2), (3, 3), (0, 3), (3, 0)] {
             let calls = shared(fastest, speaker, hearer);
-            all_but(1, &calls, gap_is_short);
-            all_but(0, &calls, |o| o.longest_gap <= 160 && o.lost <= LOST_MAX);
+            all_but(0, &calls, gap_is_short);
+            all_but(0, &calls, |o| o.lost <= LOST_MAX);
             all_but(1, &calls, delay_is_kept);
         }
+        let stall = Stall::Shared {
+            fastest,
+            speaker: 3,
+            hearer: 3,
+        };
+        let more = some_calls(SEEDS..SEEDS + 200, "p. turn", PRIVATE_TURN, stall);
+        all_but(1, &more, gap_is_short);
     }
 }
 
@@ -123,7 +136,7 @@ fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
 #[test]
 fn a_stall_of_most_pairs_is_got_over() {
     for fastest in [false, true] {
-        for (count, few) in [(4, 18), (5, 36)] {
+        for (count, few) in [(4, 5), (5, 20)] {
             let calls = shared(fastest, count, count);
             all_but(few, &calls, gap_is_short);
             all_but(few / 3, &calls, |o| o.longest_gap <= 160);

@@ -423,11 +423,11 @@ async fn a_turn_server_that_is_gone_is_told_at_once_and_ends_the_call_in_time() 
     let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
     connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
     alice.hears(1).await;
-    let told = alice.seen.iter().find_map(|e| match e {
-        Event::PathChanged { reason, .. } => Some(*reason),
+    let best = |e| match e {
+        Event::PathChanged { reason, .. } => Some(reason),
         _ => None,
-    });
-    assert_eq!(told, Some(PathChange::First));
+    };
+    assert_eq!(alice.until("best path", best).await, PathChange::First);
     town.coturn.kill();
     let gone = Instant::now();
     for person in [&mut alice, &mut bob] {

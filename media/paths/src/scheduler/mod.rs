@@ -264,7 +264,8 @@ impl Scheduler {
             local.any(|leg| takes(leg) && leg.reach.contains(peer.index))
         };
         let peer = Ranking::new(&self.peer, &yardstick, |leg| !leg.held && reached(leg));
-        (!local.is_empty() && !(turn && peer.is_empty())).then_some((local, peer))
+        let none = local.is_empty() || turn && peer.is_empty();
+        (!none).then_some((local, peer))
     }
 
     fn yardstick(&self, caution: Caution, now: Timestamp) -> Yardstick {
