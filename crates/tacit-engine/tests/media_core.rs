@@ -99,7 +99,7 @@ fn a_pair_whose_bind_was_refused_carries_nothing() {
     for number in 0..500 {
         let now = slot(number);
         for (from, to) in [(0, 1), (1, 0)] {
-            let mut sides = [&mut a, &mut b];
+            let sides = [&mut a, &mut b];
             let sent = send(sides[from], now, |_| true).expect("there is always another pair");
             assert!(
                 sides[to]
