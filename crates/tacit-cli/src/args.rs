@@ -20,8 +20,16 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// What `tacit listen --help` and `tacit call --help` say of the keys.
+const KEYS: &str = "\
+Keys while it runs, each with Enter:
+  a  answer the call that has rung longest    d  decline it
+  m  mute, unmute                             h  hang up
+  v  the two words match                      x  they differ: end the call";
+
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Folder of the encrypted profile [default: tacit in the XDG data folder]
     #[arg(long, global = true, env = "TACIT_PROFILE", value_name = "DIR")]
@@ -141,6 +149,7 @@ pub enum ContactsAction {
 
 /// Where sound comes from and goes to.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Sound")]
 pub struct Audio {
     /// WAV file to send instead of the microphone
     #[arg(long, value_name = "FILE")]
@@ -158,12 +167,13 @@ pub struct Audio {
 
 /// For the test network and benchmarks.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "For test networks and benchmarks")]
 pub struct Lab {
     /// Write when each frame was sent and played to this file; `{call}` becomes the call's number
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub trace: Option<PathBuf>,
     /// Send this many PINGs before the ring and report their round trips
-    #[arg(long, default_value_t = 0, hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     pub measure_pings: u8,
     /// Name the relays of each leg's circuit in the events. They identify your guard: test networks
     /// only
@@ -173,6 +183,7 @@ pub struct Lab {
 
 /// `tacit listen`.
 #[derive(Debug, Args)]
+#[command(after_help = KEYS)]
 pub struct Listen {
     /// Sound
     #[command(flatten)]
@@ -180,10 +191,10 @@ pub struct Listen {
     /// Benchmarks
     #[command(flatten)]
     pub lab: Lab,
-    /// Answer every call by itself once this many legs are up
+    /// Answer every call by itself once this many legs are up and no other call goes on
     #[arg(long, value_name = "LEGS")]
     pub answer: Option<usize>,
-    /// End after this many calls
+    /// End after this many calls, answered or not
     #[arg(long, value_name = "N")]
     pub calls: Option<u32>,
 }
@@ -199,6 +210,7 @@ pub enum Legs {
 
 /// `tacit call`.
 #[derive(Debug, Args)]
+#[command(after_help = KEYS)]
 pub struct Call {
     /// The contact's name
     pub name: String,
@@ -220,7 +232,7 @@ pub struct Call {
 #[derive(Debug, Args)]
 pub struct Echo {
     /// Length in seconds
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub duration: u64,
     /// Sound
     #[command(flatten)]
@@ -231,10 +243,10 @@ pub struct Echo {
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Length in seconds
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub duration: u64,
     /// One-way delay of the made-up network, in milliseconds
-    #[arg(long, default_value_t = 150)]
+    #[arg(long, value_name = "MS", default_value_t = 150)]
     pub delay_ms: u64,
     /// Sound
     #[command(flatten)]
@@ -266,7 +278,7 @@ pub struct Server {
     #[arg(long, value_name = "FILE")]
     pub turn_certificate: Option<PathBuf>,
     /// Most connections at once
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_connections: usize,
 }
 

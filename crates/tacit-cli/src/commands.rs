@@ -6,20 +6,15 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 use serde_json::json;
-use tacit_engine::{
-    AddressBook, CallId, CallState, Command as EngineCommand, DialOptions, Engine, Event, Removal,
-};
-use tacit_types::{LegKind, Reason};
+use tacit_engine::{AddressBook, Engine, Event};
+use tacit_types::Reason;
 
-use crate::args::{
-    Accept, Call, Cli, Command, ConfigAction, Contacts, ContactsAction, Global, Invite, Legs,
-    Listen,
-};
-use crate::interact::{self, Key, act};
+use crate::args::{Accept, Cli, Command, ConfigAction, Global, Invite};
+use crate::interact;
 use crate::output::Output;
 use crate::session::Session;
 use crate::setup::{self, Wishes};
-use crate::{Failure, args, doctor, folders, qr, report, server};
+use crate::{Failure, args, calls, contacts, doctor, folders, manual, qr, report, server};
 
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -82,9 +77,9 @@ async fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Init => init(global, &mut output),
         Command::Invite(args) => invite(global, args, &mut output).await,
         Command::Accept(args) => accept(global, args, &mut output).await,
-        Command::Contacts(args) => contacts(global, args, &mut output).await,
-        Command::Listen(args) => listen(global, args, &mut output).await,
-        Command::Call(args) => call(global, args, &mut output).await,
+        Command::Contacts(args) => contacts::run(global, args, &mut output),
+        Command::Listen(args) => calls::listen(global, args, &mut output).await,
+        Command::Call(args) => calls::call(global, args, &mut output).await,
         Command::Echo(args) => crate::practice::echo(global, args, &mut output).await,
         Command::Demo(args) => crate::practice::demo(global, args, &mut output).await,
         Command::Doctor(args) => doctor::run(global, args, &mut output).await,
@@ -94,8 +89,7 @@ async fn dispatch(cli: &Cli) -> Result<(), Failure> {
             clap_complete::generate(*shell, &mut Cli::command(), "tacit", &mut std::io::stdout());
             Ok(())
         }
-        Command::Man => clap_mangen::Man::new(Cli::command())
-            .render(&mut std::io::stdout())
+        Command::Man => manual::write(&Cli::command(), &mut std::io::stdout())
             .map_err(|e| Failure::new(Reason::Internal, e)),
     }
 }
@@ -174,6 +168,10 @@ async fn invite(global: &Global, args: &Invite, output: &mut Output) -> Result<(
                     output.event(&event);
                     match event {
                         Event::ContactAdded(_) => break Ok(()),
+                        Event::Incoming { .. } => output.hint(
+                            "Only `tacit listen` and `tacit call` can answer: stop this with Ctrl-C \
+                             and start one of them.",
+                        ),
                         Event::Stopped(reason) => break Err(reason.into()),
                         _ => {}
                     }
@@ -252,7 +250,7 @@ fn invite_text(argument: &str) -> Result<String, Failure> {
 
 async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(), Failure> {
     let invite = Engine::read_invite(&invite_text(&args.invite)?)?;
-    let check = |book: &AddressBook| Ok(book.check_new_name(&args.name)?);
+    let check = |book: &AddressBook| Ok(book.check_join(&invite, &args.name)?);
     let mut s = Session::start(global, &Wishes::default(), check, output).await?;
     output.say(
         &json!({"event": "reaching"}),
@@ -271,184 +269,15 @@ async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(
         }
     }
     s.end(output).await;
-    outcome.map_err(Into::into)
-}
-
-async fn contacts(global: &Global, args: &Contacts, output: &mut Output) -> Result<(), Failure> {
-    let (store, snapshot) = setup::open_profile(global)?;
-    let mut book = AddressBook::open(store, snapshot.as_deref())?;
-    match args.action.as_ref().unwrap_or(&ContactsAction::List) {
-        ContactsAction::List => {
-            let all = book.contacts();
-            if all.is_empty() {
-                output.say(
-                    &json!({"event": "contacts", "count": 0}),
-                    "No contacts yet.",
-                );
-            }
-            for c in all {
-                let mark = if c.verified {
-                    "verified"
-                } else {
-                    "not verified"
-                };
-                let value = json!({"event": "contact", "name": c.name.reveal(), "verified": c.verified,
-                    "tokens": c.tokens, "embedded": c.embedded, "needs_turn": c.needs_turn});
-                let way = if c.needs_turn {
-                    ", only with --legs turn"
-                } else {
-                    ""
-                };
-                let words = format!("{}  {mark}, {} calls left{way}", c.name.reveal(), c.tokens);
-                output.say(&value, &words);
-            }
-        }
-        ContactsAction::Rename { name, to } => {
-            book.rename(name, to)?;
-            output.say(&json!({"event": "renamed"}), "Renamed.");
-        }
-        ContactsAction::Remove { name, drop } => {
-            let how = if *drop { Removal::Drop } else { Removal::Ghost };
-            book.remove(name, how)?;
-            output.say(&json!({"event": "removed"}), "Removed.");
-        }
-    }
-    Ok(())
-}
-
-async fn listen(global: &Global, args: &Listen, output: &mut Output) -> Result<(), Failure> {
-    setup::check_audio(&args.audio)?;
-    let wishes = Wishes {
-        audio: Some(&args.audio),
-        lab: Some(&args.lab),
-    };
-    let mut s = Session::start(global, &wishes, |_| Ok(()), output).await?;
-    output.say(
-        &json!({"event": "ready"}),
-        "Waiting for calls. Ctrl-C to stop.",
-    );
-    let mut current: Option<CallId> = None;
-    let mut muted = false;
-    let mut ended = 0;
-    let outcome = loop {
-        tokio::select! {
-            event = s.events.next() => {
-                let Some(event) = event else { break Err(Reason::Internal) };
-                output.event(&event);
-                match event {
-                    Event::Incoming { call, busy: false, .. } => current = Some(call),
-                    Event::LegUp { call, live, .. }
-                        if current == Some(call) && args.answer.is_some_and(|n| live >= n) =>
-                    {
-                        // Answered already, or over: both are fine.
-                        let _ = s.engine.send(EngineCommand::Accept(call));
-                    }
-                    Event::Ended(call, _) if current == Some(call) => {
-                        current = None;
-                        muted = false;
-                        ended += 1;
-                        if args.calls == Some(ended) {
-                            break Ok(());
-                        }
-                    }
-                    Event::Stopped(reason) => break Err(reason),
-                    _ => {}
-                }
-            }
-            key = s.keys.next() => if let Some(call) = current {
-                tell(act(&s.engine, call, key, &mut muted), output);
-            },
-            _ = interact::ctrl_c() => break Err(Reason::Interrupted),
-        }
-    };
-    s.end(output).await;
-    outcome.map_err(Into::into)
-}
-
-fn tell(outcome: Result<(), Reason>, output: &mut Output) {
-    if let Err(reason) = outcome {
-        output.say(
-            &json!({"event": "refused", "reason": reason.code()}),
-            reason.text(),
-        );
-    }
-}
-
-async fn call(global: &Global, args: &Call, output: &mut Output) -> Result<(), Failure> {
-    setup::check_audio(&args.audio)?;
-    let wishes = Wishes {
-        audio: Some(&args.audio),
-        lab: Some(&args.lab),
-    };
-    let legs = match args.legs {
-        Legs::Onion => LegKind::Onion,
-        Legs::Turn => LegKind::Turn,
-    };
-    let check = |book: &AddressBook| {
-        let all = book.contacts();
-        match all.iter().find(|c| *c.name.reveal() == args.name) {
-            None => Err(Reason::ContactUnknown.into()),
-            Some(c) if c.needs_turn && legs == LegKind::Onion => Err(Reason::NeedsTurn.into()),
-            Some(_) => Ok(()),
-        }
-    };
-    let mut s = Session::start(global, &wishes, check, output).await?;
-    let outcome = match s.engine.dial(&args.name, DialOptions { legs }) {
-        Ok(call) => talk(&mut s, call, args.duration, output).await,
-        Err(error) => Err(error.kind()),
-    };
-    s.end(output).await;
-    outcome.map_err(Into::into)
-}
-
-/// Follows a call to its end. Hanging up oneself is success, as is the other's.
-pub(crate) async fn talk(
-    s: &mut Session,
-    call: CallId,
-    seconds: Option<u64>,
-    output: &mut Output,
-) -> Result<(), Reason> {
-    let mut muted = false;
-    let mut interrupted = false;
-    let mut end_at: Option<tokio::time::Instant> = None;
-    loop {
-        tokio::select! {
-            event = s.events.next() => {
-                let Some(event) = event else { return Err(Reason::Internal) };
-                output.event(&event);
-                match event {
-                    Event::State(id, CallState::Connected) if id == call => {
-                        end_at = seconds.map(|s| tokio::time::Instant::now() + Duration::from_secs(s));
-                    }
-                    Event::Ended(id, _) if id == call && interrupted => return Err(Reason::Interrupted),
-                    Event::Ended(id, Reason::HungUp | Reason::PeerHungUp) if id == call => return Ok(()),
-                    Event::Ended(id, reason) if id == call => return Err(reason),
-                    Event::Stopped(reason) => return Err(reason),
-                    _ => {}
-                }
-            }
-            key = s.keys.next() => if key != Key::Accept && key != Key::Decline {
-                tell(act(&s.engine, call, key, &mut muted), output);
-            },
-            () = at(end_at) => {
-                end_at = None;
-                let sent = s.engine.send(EngineCommand::HangUp(call));
-                tell(sent.map_err(Into::into), output);
-            }
-            _ = interact::ctrl_c() => {
-                interrupted = true;
-                // Over already: then its end is among the events.
-                let _ = s.engine.send(EngineCommand::HangUp(call));
-            }
-        }
-    }
-}
-
-async fn at(when: Option<tokio::time::Instant>) {
-    match when {
-        Some(when) => tokio::time::sleep_until(when).await,
-        None => std::future::pending().await,
-    }
+    outcome.map_err(|error| match error.kind() {
+        // Once an invite has expired, or its maker has stopped, nobody is there to say which.
+        Reason::PeerUnreachable => Failure::new(
+            Reason::PeerUnreachable,
+            "the invite works while they run `tacit invite` or `tacit listen`; it may also have been \
+             used or withdrawn",
+        ),
+        _ => error.into(),
+    })
 }
 
 impl args::Config {

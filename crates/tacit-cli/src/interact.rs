@@ -1,7 +1,5 @@
 //! What the person types during a call: one letter or word a line.
 
-use tacit_engine::{CallId, Command, Engine};
-use tacit_types::Reason;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -65,31 +63,20 @@ impl Keys {
         }
     }
 
-    /// The next line; waits for ever once standard input has ended.
+    /// Whether more may be typed.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// The next line that is not empty; waits for ever once standard input has ended.
     pub(crate) async fn next(&mut self) -> Key {
-        if self.open {
+        while self.open {
             match self.lines.next_line().await {
+                Ok(Some(line)) if line.trim().is_empty() => {}
                 Ok(Some(line)) => return Key::parse(&line),
                 Ok(None) | Err(_) => self.open = false,
             }
         }
         std::future::pending().await
     }
-}
-
-/// Passes a key on to a call.
-pub(crate) fn act(engine: &Engine, call: CallId, key: Key, muted: &mut bool) -> Result<(), Reason> {
-    let command = match key {
-        Key::Accept => Command::Accept(call),
-        Key::Decline => Command::Decline(call),
-        Key::HangUp => Command::HangUp(call),
-        Key::ToggleMute => {
-            engine.send(Command::SetMuted(call, !*muted))?;
-            *muted = !*muted;
-            return Ok(());
-        }
-        Key::Verify(matches) => Command::Verify(call, matches),
-        Key::Unknown => return Ok(()),
-    };
-    Ok(engine.send(command)?)
 }

@@ -10,11 +10,15 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod calls;
 mod commands;
 pub mod config;
+mod contacts;
 mod doctor;
 mod folders;
 mod interact;
+mod line;
+mod manual;
 mod output;
 mod passphrase;
 mod practice;
@@ -53,12 +57,14 @@ impl From<tacit_engine::Error> for Failure {
 }
 
 impl Failure {
-    /// A failure with a detail.
+    /// A failure with a detail. One that only says the reason again is left out.
     #[must_use]
     pub fn new(reason: tacit_types::Reason, detail: impl std::fmt::Display) -> Self {
+        let detail = detail.to_string();
+        let same = |a: &str, b: &str| a.trim_end_matches('.').eq_ignore_ascii_case(b);
         Self {
             reason,
-            detail: Some(detail.to_string()),
+            detail: Some(detail).filter(|d| !same(reason.text(), d)),
         }
     }
 }

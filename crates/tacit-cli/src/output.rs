@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use tacit_engine::{CallState, Event, LatencyBreakdown, Quality, Timing};
 use tacit_types::Reason;
 
+use crate::line::Note;
+
 /// Prints events.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -24,7 +26,9 @@ impl Output {
     /// Output in the form asked for.
     #[must_use]
     pub(crate) fn new(json: bool) -> Self {
-        let live = !json && std::io::stdout().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|t| t == "dumb");
+        let live = !json && !dumb && std::io::stdout().is_terminal();
+        // As no-color.org has it: set, and not to nothing.
         let colour = live && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Self {
             json,
@@ -48,6 +52,21 @@ impl Output {
         } else if !words.is_empty() {
             self.clear();
             line(words);
+        }
+    }
+
+    /// Prints what the line has to tell.
+    pub(crate) fn note(&mut self, note: &Note) {
+        match &note.value {
+            Some(value) => self.say(value, &note.words),
+            None => self.hint(&note.words),
+        }
+    }
+
+    /// Tells a person something that a program need not know.
+    pub(crate) fn hint(&mut self, words: &str) {
+        if !self.json {
+            self.say(&Value::Null, words);
         }
     }
 
@@ -170,31 +189,39 @@ fn state_name(state: CallState) -> &'static str {
     }
 }
 
+/// Asks for the comparison. Who has compared before is asked once more while the other has not.
+fn words_to_compare(a: &str, b: &str, verified: bool, broken_off: u32) -> String {
+    let warning = match broken_off {
+        0 => String::new(),
+        1 => "Careful: 1 earlier comparison with this contact was broken off.\n".into(),
+        n => format!("Careful: {n} earlier comparisons with this contact were broken off.\n"),
+    };
+    let why = if verified {
+        "You have compared words before, the other person has not yet. The two words: "
+    } else {
+        "Compare these two words with the other person: "
+    };
+    format!("{warning}{why}{a} {b}. Type v if they match, x if not.")
+}
+
 fn words_of(event: &Event) -> String {
     match event {
         Event::Listening { reachable, total } => {
+            if *total == 0 {
+                return String::new();
+            }
             format!("Reachable at {reachable} of {total} addresses.")
         }
         Event::Incoming {
             contact,
             busy: false,
             ..
-        } => {
-            format!(
-                "{} is calling. Type a to answer, d to decline.",
-                contact.reveal()
-            )
-        }
+        } => format!("{} is calling.", contact.reveal()),
         Event::Incoming {
             contact,
             busy: true,
             ..
-        } => {
-            format!(
-                "{} is calling too. End this call to answer.",
-                contact.reveal()
-            )
-        }
+        } => format!("{} is calling, too.", contact.reveal()),
         Event::State(_, CallState::OpeningCircuits) => "Opening circuits…".into(),
         Event::State(_, CallState::Reaching) => "Reaching…".into(),
         Event::State(_, CallState::Ringing) => "Ringing…".into(),
@@ -202,17 +229,22 @@ fn words_of(event: &Event) -> String {
         Event::State(_, CallState::Connected) => {
             "Connected. Type m to mute, v when the words match, h to hang up.".into()
         }
-        Event::Words(_, [a, b]) => {
-            format!(
-                "Compare these two words with the other person: {a} {b}. Type v if they match, x if not."
-            )
+        Event::Words {
+            words: [a, b],
+            verified,
+            broken_off,
+            ..
+        } => words_to_compare(a, b, *verified, *broken_off),
+        Event::Verified(_) => {
+            "You have confirmed the words: this contact counts as verified.".into()
         }
-        Event::Verified(_) => "Verified: nobody is in between.".into(),
+        Event::PeerVerified(_) => {
+            "The other person has confirmed the words on their screen.".into()
+        }
         Event::Interrupted(_) => "Nothing comes over any circuit; resuming…".into(),
         Event::Resumed(_) => "Resumed.".into(),
         Event::AudioChanged(_, reason) => reason.text().into(),
         Event::SourceEnded(_) => "The sound file has ended.".into(),
-        Event::Ended(_, reason) => format!("{} [{}]", reason.text(), reason.code()),
         Event::InviteReachable => "The invite can be used now.".into(),
         Event::ContactAdded(name) => format!("Added {}, not verified.", name.reveal()),
         Event::InviteReused(name) => {
@@ -253,8 +285,17 @@ fn json_of(event: &Event) -> Value {
         Event::LegDown { call, leg, live } => {
             json!({"event": "leg_down", "call": call.0, "leg": leg, "live": live})
         }
-        Event::Words(call, words) => json!({"event": "words", "call": call.0, "words": words}),
+        Event::Words {
+            call,
+            words,
+            verified,
+            broken_off,
+        } => {
+            json!({"event": "words", "call": call.0, "words": words, "verified": verified,
+                "broken_off": broken_off})
+        }
         Event::Verified(call) => json!({"event": "verified", "call": call.0}),
+        Event::PeerVerified(call) => json!({"event": "peer_verified", "call": call.0}),
         Event::Quality(call, q) => quality_json(call.0, q),
         Event::PathChanged {
             call,

@@ -13,7 +13,7 @@ use tacit_types::{LegKind, Reason};
 
 use crate::Failure;
 use crate::args::{Audio, Demo, Echo, Global};
-use crate::commands::talk;
+use crate::calls::talk;
 use crate::interact::{Keys, ctrl_c};
 use crate::output::Output;
 use crate::session::Session;
@@ -136,7 +136,7 @@ async fn reflect(
                     // Over already: then the caller is told.
                     let _ = mirror.send(Command::Accept(call));
                 }
-                Event::State(_, CallState::Connected) | Event::Words(..) => {}
+                Event::State(_, CallState::Connected) | Event::Words { .. } => {}
                 Event::Ended(..) => break,
                 _ => {}
             }

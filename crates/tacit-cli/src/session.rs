@@ -79,7 +79,7 @@ impl Session {
             tokio::select! {
                 () = &mut over => break,
                 event = self.events.next(), if open => match event {
-                    // An invite stays for a moment after it was taken, so that this is noticed.
+                    // Who took the same invite at the same time is told now.
                     Some(event @ Event::InviteReused(_)) => output.event(&event),
                     Some(_) => {}
                     None => open = false,

@@ -133,6 +133,21 @@ impl Sas {
         matches!(self.state, State::Failed)
     }
 
+    /// Whether the peer committed itself, or spoke out of turn, and never brought the exchange to its
+    /// end. A peer that has seen our nonce knows the words: if it stops there, it may have been
+    /// unhappy with them. An exchange that has not begun, or whose words are there, is not broken
+    /// off.
+    #[must_use]
+    pub const fn broken_off(&self) -> bool {
+        matches!(
+            self.state,
+            State::Failed
+                | State::AwaitReveal {
+                    commitment: Some(_)
+                }
+        )
+    }
+
     /// The first 20 bits of the derived value, ten a word.
     fn derive(&self, caller: &[u8; 32], callee: &[u8; 32]) -> [&'static str; 2] {
         let value = kdf::expand(&self.keys.secret, label::SAS_WORDS, &[caller, callee]);

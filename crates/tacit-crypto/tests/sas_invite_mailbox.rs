@@ -124,6 +124,29 @@ fn messages_out_of_turn_fail_for_good() {
         Err(SasError::OutOfTurn)
     );
     assert!(caller.failed() && callee.failed());
+    assert!(caller.broken_off() && callee.broken_off());
+}
+
+#[test]
+fn only_what_the_peer_began_is_broken_off() {
+    let (a, b) = sas_keys(1);
+    let (mut caller, mut callee) = (Sas::start(a, [1; 32]), Sas::start(b, [2; 32]));
+    assert!(!caller.broken_off() && !callee.broken_off());
+    let commit = caller.poll_transmit().unwrap();
+    assert!(
+        !caller.broken_off(),
+        "our own commitment asks nothing of us"
+    );
+    callee.handle_input(commit).unwrap();
+    assert!(callee.broken_off(), "the caller could know the words now");
+    caller
+        .handle_input(callee.poll_transmit().unwrap())
+        .unwrap();
+    callee
+        .handle_input(caller.poll_transmit().unwrap())
+        .unwrap();
+    assert!(!caller.broken_off() && !callee.broken_off());
+    assert_eq!(caller.words(), callee.words());
 }
 
 fn example() -> (Mailbox, Invite) {

@@ -134,8 +134,15 @@ pub enum Removal {
 pub struct ContactInfo {
     /// Local name.
     pub name: ContactName,
-    /// Whether the two words were compared.
+    /// Whether this person has confirmed the two words.
     pub verified: bool,
+    /// Whether the contact has told us that they confirmed them, too. It is their word only.
+    pub peer_verified: bool,
+    /// Comparisons of words that this contact's side began and broke off since the last one that
+    /// was confirmed: with each of them somebody in between may have had a guess.
+    pub broken_off: u32,
+    /// Somebody else tried this contact's invite after it was taken: the invite was read by two.
+    pub invite_reused: bool,
     /// Calls that can be placed before tokens must be renewed.
     pub tokens: usize,
     /// Whether the address is embedded in this engine or on a mailbox server.
@@ -277,9 +284,21 @@ pub enum Event {
         live: usize,
     },
     /// Both screens should show these two words.
-    Words(CallId, [String; 2]),
-    /// The two people confirmed the words.
+    Words {
+        /// The call.
+        call: CallId,
+        /// The words.
+        words: [String; 2],
+        /// This person has confirmed words with the contact before; the other has not.
+        verified: bool,
+        /// As [`ContactInfo::broken_off`].
+        broken_off: u32,
+    },
+    /// This person confirmed the words, and that is stored.
     Verified(CallId),
+    /// The other person says that they confirmed the words, in this call or before. Told once; it
+    /// says nothing about whether the words are the same.
+    PeerVerified(CallId),
     /// Once a second while connected.
     Quality(CallId, Box<Quality>),
     /// Another path is the best one now: our leg and the other person's, which with onion legs are
@@ -323,11 +342,12 @@ impl Event {
             Self::Incoming { call, .. }
             | Self::LegUp { call, .. }
             | Self::LegDown { call, .. }
-            | Self::PathChanged { call, .. } => Some(*call),
+            | Self::PathChanged { call, .. }
+            | Self::Words { call, .. } => Some(*call),
             Self::State(call, _)
             | Self::Timing(call, _)
-            | Self::Words(call, _)
             | Self::Verified(call)
+            | Self::PeerVerified(call)
             | Self::Quality(call, _)
             | Self::Interrupted(call)
             | Self::Resumed(call)

@@ -361,6 +361,15 @@ impl AddressBook {
         Ok(self.0.check_new_name(name)?)
     }
 
+    /// Whether an invite can be taken under this name: as [`check_new_name`](Self::check_new_name),
+    /// but an earlier try of the same invite is in nobody's way.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_join(&self, invite: &Invite, name: &str) -> Result<(), Error> {
+        Ok(self.0.check_join(invite, name)?)
+    }
+
     /// As [`Engine::rename`].
     ///
     /// # Errors

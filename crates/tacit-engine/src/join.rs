@@ -54,9 +54,14 @@ async fn tries(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(), 
         outcome = exchange(shared, invite, name).await;
     }
     match (outcome, known(shared, invite, name)) {
-        // The invite may be closed because an earlier try went through at the inviter's side.
-        (Err(reason), Some(id)) if reason != Reason::InviteUsed => {
-            crate::resync::resync(shared, id).await.map_err(|_| reason)
+        // An earlier try went through at the inviter's side, so the invite is used, by us, or has
+        // been withdrawn since.
+        (Err(reason), Some(id)) => {
+            let resynced = crate::resync::resync(shared, id).await;
+            resynced.map_err(|why| match reason {
+                Reason::InviteUsed => why,
+                _ => reason,
+            })
         }
         (outcome, _) => outcome,
     }
@@ -148,7 +153,10 @@ async fn ring(
                 };
                 return Ok((reply, *keys));
             }
-            CallerEvent::Refused | CallerEvent::NoAnswer => return Err(Reason::InviteExpired),
+            // The mailbox is just being withdrawn, or was rung too often.
+            CallerEvent::Refused => return Err(Reason::PeerUnreachable),
+            // By the inviter's clock it is too late, though not by ours.
+            CallerEvent::NoAnswer => return Err(Reason::InviteExpired),
             CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::ServerLost),
             CallerEvent::Unreadable => return Err(Reason::InviteVersion),
             _ => {}

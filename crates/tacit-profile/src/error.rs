@@ -21,7 +21,7 @@ pub enum ProfileError {
     #[error("the profile's file is damaged: {0}")]
     Corrupt(Damage),
     /// Another process, or another [`Profile`](crate::Profile) of this one, holds the lock.
-    #[error("another program is using this profile")]
+    #[error("another Tacit program is using this profile")]
     InUse,
     /// The content does not fit the largest file.
     #[error("the profile's content is too large")]
@@ -39,6 +39,7 @@ impl ProfileError {
             Self::Passphrase => Reason::ProfilePassphrase,
             Self::Missing => Reason::ProfileMissing,
             Self::Exists => Reason::ProfileExists,
+            Self::Corrupt(Damage::Version) => Reason::ProfileVersion,
             Self::Corrupt(_) => Reason::ProfileCorrupt,
             Self::InUse => Reason::ProfileInUse,
             Self::TooLarge | Self::Io(_) => Reason::ProfileIo,

@@ -48,7 +48,7 @@ reasons! {
     TorTimeout = "tor.timeout", "Tor took too long to start.", "Try again; `tacit doctor` shows where it stopped.";
     TorClock = "tor.clock", "This computer's clock is wrong, so Tor cannot start.", "Set the date and time, then try again.";
     TorLost = "tor.lost", "The connection to Tor was lost.", "Check the network and call again.";
-    PeerUnreachable = "peer.unreachable", "The other person's address cannot be reached.", "Ask them to run `tacit listen`, then call again.";
+    PeerUnreachable = "peer.unreachable", "The other person's address cannot be reached.", "Ask them to run `tacit listen`, then try again.";
     PeerNoToken = "peer.no_token", "No call token is left for this contact.", "Keep `tacit listen` running on both sides for a while; tokens are renewed by themselves.";
     PeerNoAnswer = "peer.no_answer", "No answer.", "Call again later.";
     ContactUnknown = "contact.unknown", "There is no contact of that name.", "`tacit contacts` lists the names.";
@@ -73,6 +73,7 @@ reasons! {
     ProfileExists = "profile.exists", "There is already a profile here.", "Use it, or choose another folder with --profile.";
     ProfileLocked = "profile.locked", "The profile is locked.", "Give its passphrase.";
     ProfileCorrupt = "profile.corrupt", "The profile's file is damaged.", "Restore it from a copy.";
+    ProfileVersion = "profile.version", "The profile was written by another version of Tacit.", "Use that version; a newer one reads what an older one wrote only if its release notes say so.";
     ProfileInUse = "profile.in_use", "Another Tacit program is using this profile.", "Close it, then try again.";
     ProfileIo = "profile.io", "The profile could not be written.", "Check the disk's space and permissions.";
     Interrupted = "interrupted", "Stopped by you.", "Nothing to do.";

@@ -19,7 +19,7 @@ const COVER_MIN: Duration = Duration::from_secs(2);
 const COVER_MAX: Duration = Duration::from_secs(30);
 
 /// Tells the peer and covers the end.
-pub(super) async fn wind_down(mut s: Session, reason: Reason) {
+pub(super) async fn wind_down(s: &mut Session, reason: Reason) {
     // Both sides know when a ring has rung out; a callee that said so would tell that it is there.
     if !matches!(reason, Reason::PeerHungUp | Reason::PeerNoAnswer) {
         s.core.send_control(ControlMessage::HangUp);

@@ -216,6 +216,12 @@ impl MediaCore {
         }
     }
 
+    /// Whether the peer began to compare words and did not go through with it.
+    #[must_use]
+    pub const fn words_broken_off(&self) -> bool {
+        self.sas.broken_off()
+    }
+
     fn advance_words(&mut self) {
         while let Some(message) = self.sas.poll_transmit() {
             self.send_control(match message {

@@ -1,7 +1,5 @@
 //! Rings with an invite.
 
-use std::sync::Arc;
-
 use tacit_crypto::{BatchNumber, Purpose, StaticPublic};
 use tacit_signaling::Callee;
 use tacit_signaling::callee::IncomingRing;
@@ -9,7 +7,7 @@ use tacit_signaling::frame::Handle;
 use tacit_signaling::limits::PROTOCOL_VERSION;
 use tacit_signaling::payload::{JoinReply, Opening, PipeMessage, Response, Status};
 
-use super::{Address, INVITE_LINGER, Ringing};
+use super::{Address, JOIN_LINGER, Ringing};
 use crate::api::Event;
 use crate::clock::{now, unix_now};
 use crate::ledger::JoinOutcome;
@@ -32,12 +30,13 @@ impl Address {
             .with_ledger(|l| l.fix_joiner(self.id, joiner))
             .ok()?
         {
-            JoinOutcome::Taken => {
+            outcome @ (JoinOutcome::Taken | JoinOutcome::Again) => {
                 let used = Response::Join(JoinReply::used(PROTOCOL_VERSION));
                 callee.answer(ring, &used, now()).ok()?;
                 callee.close_later(handle, now());
-                let name = self.shared.with_ledger(|l| l.invite_name(self.id));
-                self.shared.event(Event::InviteReused(name));
+                if matches!(outcome, JoinOutcome::Taken) {
+                    self.alarm();
+                }
             }
             JoinOutcome::Ours(lasting) => {
                 let reply = JoinReply {
@@ -57,6 +56,19 @@ impl Address {
             }
         }
         Some(())
+    }
+
+    /// Two people have read one invite, and only one of them can be the contact.
+    fn alarm(&self) {
+        match self.shared.with_ledger(|l| l.invite_reused(self.id)) {
+            Ok(Some(name)) => self.shared.event(Event::InviteReused(name)),
+            Ok(None) => {}
+            Err(reason) => {
+                tracing::warn!(code = reason.code(), "a used invite could not be marked");
+                let name = self.shared.name(self.id);
+                self.shared.event(Event::InviteReused(name));
+            }
+        }
     }
 
     /// The joiner's first transport message: the join went through.
@@ -80,22 +92,19 @@ impl Address {
     pub(super) fn joined(&self) {
         let done = self.shared.with_ledger(|l| l.complete_invite(self.id));
         match done {
-            Ok(Some(name)) => self.shared.event(Event::ContactAdded(name)),
+            Ok(Some(name)) => {
+                self.shared.event(Event::ContactAdded(name));
+                // The invite's address stays, but counts no longer.
+                self.shared.addresses_changed();
+            }
             Ok(None) => return,
             Err(reason) => {
                 return tracing::warn!(code = reason.code(), "a join could not be completed");
             }
         }
-        let (shared, id) = (Arc::clone(&self.shared), self.id);
-        // The engine does not end before its last word is out.
-        let busy = shared.keep_running();
+        let busy = self.shared.keep_running();
         tokio::spawn(async move {
-            // The last message is still on its way.
-            tokio::time::sleep(INVITE_LINGER).await;
-            if let Err(reason) = shared.with_ledger(|l| l.close_invite(id)) {
-                tracing::warn!(code = reason.code(), "an invite could not be closed");
-            }
-            shared.addresses_changed();
+            tokio::time::sleep(JOIN_LINGER).await;
             drop(busy);
         });
     }

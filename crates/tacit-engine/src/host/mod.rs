@@ -26,7 +26,7 @@ use crate::call::{LinkEvent, fresh_seed, random_up_to};
 use crate::clock::{now, unix_now};
 use crate::dial::LINK_QUEUE;
 use crate::frames::FrameIo;
-use crate::ledger::{ContactId, OwnAddress, Reachable};
+use crate::ledger::{ContactId, For, OwnAddress, Reachable};
 use crate::network::{BoxStream, Host};
 use crate::ringer::Attended;
 use crate::shared::Shared;
@@ -45,8 +45,9 @@ const RETRY_IN_CALL: Duration = Duration::from_secs(3);
 /// Mailboxes that attach in one instant would be seen to be one person's, so at the start they
 /// attach within this time.
 const ATTACH_SPREAD: Duration = Duration::from_secs(20);
-/// A joined invite stays reachable this long, for an honest retry of a lost answer.
-const INVITE_LINGER: Duration = Duration::from_secs(5);
+/// After a join the engine runs on for this long at least: its last message is on its way, and who
+/// tried the same invite at the same time is told.
+const JOIN_LINGER: Duration = Duration::from_secs(5);
 
 type Key = (tacit_types::OnionKey, tacit_types::MailboxId);
 
@@ -79,22 +80,24 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
         // One that comes later comes alone.
         let spread = std::mem::replace(&mut spread, false) && operated.count() > 1;
         for (key, reachable) in keys {
-            running.entry(key).or_insert_with(|| {
+            let purpose = reachable.purpose;
+            let entry = running.entry(key).or_insert_with(|| {
                 let address = Address::new(Arc::clone(&shared), reachable, spread);
                 let reached = reached_sender.clone();
                 Running {
                     up: false,
-                    invite: address.invite,
+                    purpose,
                     task: tokio::spawn(address.attend(reached, key)),
                 }
             });
+            // An invite may have been used since.
+            entry.purpose = purpose;
         }
-        let up = running.values().filter(|r| r.up).count();
-        if std::mem::replace(&mut told, (up, running.len())) != (up, running.len()) {
-            shared.event(Event::Listening {
-                reachable: up,
-                total: running.len(),
-            });
+        // Used invites are up for others to be told so, not for anybody to reach us.
+        let counted = || running.values().filter(|r| r.purpose != For::UsedInvite);
+        let (reachable, total) = (counted().filter(|r| r.up).count(), counted().count());
+        if std::mem::replace(&mut told, (reachable, total)) != (reachable, total) {
+            shared.event(Event::Listening { reachable, total });
         }
         tokio::select! {
             change = changed.changed() => if change.is_err() { break },
@@ -102,7 +105,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
             Some((key, up)) = reached.recv() => {
                 if let Some(r) = running.get_mut(&key) {
                     r.up = up;
-                    if r.invite && up {
+                    if r.purpose == For::Invite && up {
                         shared.event(Event::InviteReachable);
                     }
                 }
@@ -128,7 +131,7 @@ async fn next_expiry(shared: &Shared) {
 
 struct Running {
     up: bool,
-    invite: bool,
+    purpose: For,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -186,11 +189,11 @@ struct Outbound {
 
 impl Address {
     fn new(shared: Arc<Shared>, reachable: Reachable, spread: bool) -> Self {
-        let Reachable { id, own, invite } = reachable;
+        let Reachable { id, own, purpose } = reachable;
         Self {
             shared,
             id,
-            invite,
+            invite: purpose != For::Contact,
             own,
             links: BTreeMap::new(),
             legs: None,

@@ -10,8 +10,8 @@ use tacit_types::limits::WALLET_TOKENS;
 use tacit_types::{MailboxId, OnionKey, Reason, Redacted, Role, UnixTime};
 
 use super::{
-    Contact, ContactId, INVITE_SLOT, JoinOutcome, Ledger, MAX_JOINS, OpenInvite, OpenJoin,
-    OwnAddress,
+    Contact, ContactId, INVITE_SLOT, JoinOutcome, Ledger, MAX_JOINS, MAX_USED_INVITES, OpenInvite,
+    OpenJoin, OwnAddress, Trust,
 };
 
 impl Ledger {
@@ -72,11 +72,33 @@ impl Ledger {
         Some((invite.local.clone(), token, invite.psk.clone()))
     }
 
-    /// The name that an invite's person will have.
-    #[must_use]
-    pub(crate) fn invite_name(&self, id: ContactId) -> Redacted<String> {
-        let found = self.state.invites.iter().find(|i| i.id == id);
-        found.map(|i| i.name.clone()).unwrap_or_default()
+    /// Invites that nobody has taken yet, or whose join has not gone through.
+    pub(super) fn open_invites(&self) -> impl Iterator<Item = &OpenInvite> {
+        self.state.invites.iter().filter(|i| !i.complete)
+    }
+
+    /// Somebody else tried a taken invite: the name to warn of, and a mark on the contact that is
+    /// made already, for whoever looks later. Nothing for a ghost, which is never shown.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    pub(crate) fn invite_reused(
+        &mut self,
+        id: ContactId,
+    ) -> Result<Option<Redacted<String>>, Reason> {
+        let Some(contact) = self.state.contacts.iter().find(|c| c.id == id) else {
+            let invite = self.state.invites.iter().find(|i| i.id == id);
+            return Ok(invite.map(|i| i.name.clone()));
+        };
+        let (name, shown) = (contact.name.clone(), !contact.ghost);
+        // Written once: whoever has the invite must not keep our disk busy.
+        if !contact.invite_reused {
+            self.change(id, |c| {
+                c.invite_reused = true;
+                Ok(())
+            })?;
+        }
+        Ok(shown.then_some(name))
     }
 
     /// Fixes the first joiner of an invite.
@@ -97,6 +119,9 @@ impl Ledger {
         if invite.taken_by.is_some_and(|first| first != joiner) {
             return Ok(JoinOutcome::Taken);
         }
+        if invite.complete {
+            return Ok(JoinOutcome::Again);
+        }
         invite.taken_by = Some(joiner);
         let lasting = Box::new(invite.lasting.clone());
         self.commit(state)?;
@@ -104,7 +129,8 @@ impl Ledger {
     }
 
     /// The joiner's keys and address are authentic: the contact exists from now on, and the first
-    /// tokens are made. The invite stays for an honest retry until it is closed.
+    /// tokens are made. The invite stays until it expires: until the join has gone through for an
+    /// honest retry, and then to tell others that it was used.
     ///
     /// # Errors
     /// If there is no such invite or it cannot be stored.
@@ -138,6 +164,8 @@ impl Ledger {
             WALLET_TOKENS,
             WALLET_TOKENS,
         );
+        let before = state.contacts.iter().find(|c| c.id == id);
+        contact.invite_reused = before.is_some_and(|c| c.invite_reused);
         state.contacts.retain(|c| c.id != id);
         state.contacts.push(contact);
         self.commit(state)?;
@@ -160,6 +188,7 @@ impl Ledger {
         let invite = invite.ok_or(Reason::InviteExpired)?;
         invite.complete = true;
         let name = invite.name.clone();
+        withdraw_surplus(&mut state.invites);
         self.commit(state)?;
         Ok(Some(name))
     }
@@ -176,16 +205,6 @@ impl Ledger {
         let found = self.own_mailbox(id, mailbox);
         let live = found.iter().flat_map(Mailbox::live_generations);
         live.map(|(number, _)| number).collect()
-    }
-
-    /// The join is complete: the invite's address is withdrawn.
-    ///
-    /// # Errors
-    /// If it cannot be stored.
-    pub(crate) fn close_invite(&mut self, id: ContactId) -> Result<(), Reason> {
-        let mut state = self.state.clone();
-        state.invites.retain(|i| i.id != id);
-        self.commit(state)
     }
 
     /// Checks that a person invited us under a new name, before anything is sent. A contact that an
@@ -290,6 +309,18 @@ impl Ledger {
     }
 }
 
+/// Of more used invites than may stay, those go that would go first.
+fn withdraw_surplus(invites: &mut Vec<OpenInvite>) {
+    let used = invites.iter().filter(|i| i.complete);
+    let surplus = used.count().saturating_sub(MAX_USED_INVITES);
+    for _ in 0..surplus {
+        let used = invites.iter().enumerate().filter(|(_, i)| i.complete);
+        if let Some((first, _)) = used.min_by_key(|(_, i)| i.expires) {
+            invites.remove(first);
+        }
+    }
+}
+
 #[expect(
     clippy::too_many_arguments,
     reason = "it is the list of what a contact consists of"
@@ -307,7 +338,8 @@ fn new_contact(
     Contact {
         id,
         name,
-        verified: false,
+        trust: Trust::default(),
+        invite_reused: false,
         ghost: false,
         local,
         remote,

@@ -1,5 +1,6 @@
 //! What the ledger hands out for a handshake, and takes back from one.
 
+use serde::{Deserialize, Serialize};
 use tacit_crypto::{BatchNumber, Psk, Refill, StaticKeypair, StaticPublic, Token};
 use tacit_signaling::payload::ContactAddress;
 
@@ -72,15 +73,39 @@ pub(crate) struct Reachable {
     pub id: ContactId,
     /// The address.
     pub own: OwnAddress,
-    /// It is an invite's own address.
-    pub invite: bool,
+    /// Whom it is for.
+    pub purpose: For,
+}
+
+/// Whom an address of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// A contact, or the contact that an invite will make.
+    Contact,
+    /// Whoever takes an invite.
+    Invite,
+    /// Whoever comes too late for an invite, to be told so.
+    UsedInvite,
+}
+
+/// What is known of the two words that a contact and we compare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Trust {
+    /// Our person has confirmed them.
+    pub verified: bool,
+    /// The contact says that their person has.
+    pub peer_verified: bool,
+    /// Exchanges that the contact's side broke off since the last confirmation.
+    pub broken_off: u32,
 }
 
 /// What a joiner showed, to be fixed before it is answered.
 #[derive(Debug)]
 pub(crate) enum JoinOutcome {
-    /// The joiner is the first, or the same again.
+    /// The joiner is the first, or the same again before the join has gone through.
     Ours(Box<OwnAddress>),
+    /// The join went through, and the same joiner tries again: an answer was lost.
+    Again,
     /// Another key was first.
     Taken,
 }

@@ -4,6 +4,7 @@
 mod invites;
 mod materials;
 mod tokens;
+mod words;
 
 use rand_core::CryptoRngCore;
 use serde::{Deserialize, Serialize};
@@ -18,15 +19,19 @@ use crate::api::{ContactInfo, Removal};
 use crate::store::Store;
 
 pub(crate) use materials::{
-    AnswerMaterials, JoinOutcome, Reachable, ResyncMaterials, ResyncState, RingMaterials,
+    AnswerMaterials, For, JoinOutcome, Reachable, ResyncMaterials, ResyncState, RingMaterials,
+    Trust,
 };
 
 /// Version of the snapshot.
 const SNAPSHOT_VERSION: u16 = 1;
 /// Longest contact name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
-/// Most contacts and open invites.
+/// Most contacts and open invites. Each has an onion service of its own: see decision 0013.
 const MAX_CONTACTS: usize = 256;
+/// Most used invites whose addresses stay up until they expire; of more, those that expire first
+/// are withdrawn. See decision 0012.
+const MAX_USED_INVITES: usize = 16;
 /// Most invites that are being taken; more drop the oldest.
 const MAX_JOINS: usize = 16;
 /// Tokens that message 1 has room for.
@@ -100,7 +105,9 @@ impl OwnAddress {
 struct Contact {
     id: ContactId,
     name: Redacted<String>,
-    verified: bool,
+    trust: Trust,
+    /// Somebody else tried the invite that this contact came by.
+    invite_reused: bool,
     ghost: bool,
     local: StaticKeypair,
     remote: StaticPublic,
@@ -139,7 +146,8 @@ struct OpenInvite {
     /// The address that the new contact will get.
     lasting: OwnAddress,
     taken_by: Option<StaticPublic>,
-    /// The contact has shown that the join went through; only a late retry is still waited for.
+    /// The contact has shown that the join went through: whoever comes now is told that the invite
+    /// was used.
     complete: bool,
 }
 
@@ -158,6 +166,21 @@ struct State {
     contacts: Vec<Contact>,
     invites: Vec<OpenInvite>,
     joins: Vec<OpenJoin>,
+}
+
+impl State {
+    /// Reads a snapshot. Its version is the first thing in it, whatever follows.
+    fn decode(bytes: &[u8]) -> Result<Self, Reason> {
+        let corrupt = |_| Reason::ProfileCorrupt;
+        let (version, _) = postcard::take_from_bytes::<u16>(bytes).map_err(corrupt)?;
+        if version != SNAPSHOT_VERSION {
+            return Err(Reason::ProfileVersion);
+        }
+        match postcard::take_from_bytes::<Self>(bytes).map_err(corrupt)? {
+            (state, []) => Ok(state),
+            _ => Err(Reason::ProfileCorrupt),
+        }
+    }
 }
 
 /// The state and its store.
@@ -180,9 +203,10 @@ impl Ledger {
     /// Reads a snapshot, or starts empty.
     ///
     /// # Errors
-    /// [`Reason::ProfileCorrupt`] if the snapshot is not one of ours.
+    /// [`Reason::ProfileVersion`] if another version of Tacit wrote the snapshot,
+    /// [`Reason::ProfileCorrupt`] if it is none.
     pub(crate) fn open(store: Box<dyn Store>, snapshot: Option<&[u8]>) -> Result<Self, Reason> {
-        let mut state = match snapshot {
+        let state = match snapshot {
             None => State {
                 version: SNAPSHOT_VERSION,
                 next_id: 1,
@@ -190,15 +214,8 @@ impl Ledger {
                 invites: Vec::new(),
                 joins: Vec::new(),
             },
-            Some(bytes) => {
-                postcard::from_bytes::<State>(bytes).map_err(|_| Reason::ProfileCorrupt)?
-            }
+            Some(bytes) => State::decode(bytes)?,
         };
-        if state.version != SNAPSHOT_VERSION {
-            return Err(Reason::ProfileCorrupt);
-        }
-        // Nobody closed these any more before the last end of the engine.
-        state.invites.retain(|i| !i.complete);
         Ok(Self {
             state,
             store,
@@ -258,7 +275,10 @@ impl Ledger {
             .filter(|c| !c.ghost)
             .map(|c| ContactInfo {
                 name: c.name.clone(),
-                verified: c.verified,
+                verified: c.trust.verified,
+                peer_verified: c.trust.peer_verified,
+                broken_off: c.trust.broken_off,
+                invite_reused: c.invite_reused,
                 tokens: c.held.remaining(),
                 embedded: c.own.hosting == Hosting::Embedded,
                 needs_turn: c.peer.address.hosting == Hosting::Operated,
@@ -293,12 +313,6 @@ impl Ledger {
         self.get(id).is_ok_and(|c| c.ghost)
     }
 
-    /// Whether the two words were confirmed.
-    #[must_use]
-    pub(crate) fn is_verified(&self, id: ContactId) -> bool {
-        self.get(id).is_ok_and(|c| c.verified)
-    }
-
     /// Whether somebody can be added by this name.
     pub(crate) fn check_new_name(&self, name: &str) -> Result<(), Reason> {
         let fits = !name.trim().is_empty()
@@ -312,8 +326,8 @@ impl Ledger {
             .contacts
             .iter()
             .any(|c| !c.ghost && c.name.reveal() == name)
-            || self.state.invites.iter().any(|i| i.name.reveal() == name);
-        let full = self.state.contacts.len() + self.state.invites.len() >= MAX_CONTACTS;
+            || self.open_invites().any(|i| i.name.reveal() == name);
+        let full = self.state.contacts.len() + self.open_invites().count() >= MAX_CONTACTS;
         if used {
             Err(Reason::ContactExists)
         } else if full {
@@ -360,17 +374,6 @@ impl Ledger {
         Ok(id)
     }
 
-    /// Notes that the two people confirmed the words.
-    ///
-    /// # Errors
-    /// If it cannot be stored.
-    pub(crate) fn set_verified(&mut self, id: ContactId) -> Result<(), Reason> {
-        self.change(id, |c| {
-            c.verified = true;
-            Ok(())
-        })
-    }
-
     /// Every address of ours that should be reachable now. Expired invites are removed.
     ///
     /// # Errors
@@ -381,18 +384,25 @@ impl Ledger {
             state.invites.retain(|i| i.expires > now);
             self.commit(state)?;
         }
-        let contacts = self.state.contacts.iter().map(|c| (c.id, &c.own, false));
-        let invites = self
+        let contacts = self
             .state
-            .invites
+            .contacts
             .iter()
-            .flat_map(|i| [(i.id, &i.at, true), (i.id, &i.lasting, false)]);
+            .map(|c| (c.id, &c.own, For::Contact));
+        let invites = self.state.invites.iter().flat_map(|i| {
+            let own = if i.complete {
+                For::UsedInvite
+            } else {
+                For::Invite
+            };
+            [(i.id, &i.at, own), (i.id, &i.lasting, For::Contact)]
+        });
         let listed = contacts.chain(invites);
         let mut all: Vec<Reachable> = listed
-            .map(|(id, own, invite)| Reachable {
+            .map(|(id, own, purpose)| Reachable {
                 id,
                 own: own.clone(),
-                invite,
+                purpose,
             })
             .collect();
         // A taken invite and its contact share the lasting address.

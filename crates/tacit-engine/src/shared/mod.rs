@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::api::{AudioFactory, CallId, Event};
 use crate::call::{OpenedTurn, open_turn_legs};
-use crate::ledger::{ContactId, Ledger};
+use crate::ledger::{ContactId, Ledger, Trust};
 use crate::network::{Network, NetworkState};
 use crate::resync::ResyncTimes;
 use calls::Calls;
@@ -162,12 +162,8 @@ impl Shared {
         self.with_ledger(|l| l.last_batch(contact))
     }
 
-    pub(crate) fn set_verified(&self, contact: ContactId) -> Result<(), Reason> {
-        self.with_ledger(|l| l.set_verified(contact))
-    }
-
-    pub(crate) fn is_verified(&self, contact: ContactId) -> bool {
-        self.with_ledger(|l| l.is_verified(contact))
+    pub(crate) fn trust(&self, contact: ContactId) -> Trust {
+        self.with_ledger(|l| l.trust(contact))
     }
 
     pub(crate) fn name(&self, contact: ContactId) -> Redacted<String> {

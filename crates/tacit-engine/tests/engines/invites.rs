@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tacit_engine::{Engine, Event};
+use tacit_engine::{Engine, Event, Invite, Removal};
 use tacit_signaling::limits::SIGNALING_FRAME_BYTES;
 use tacit_types::{Reason, UnixTime};
 
-use crate::common::{World, connect};
+use crate::common::{PATIENCE, Person, World, connect};
 
 fn reachable(event: Event) -> Option<()> {
     matches!(event, Event::InviteReachable).then_some(())
@@ -33,8 +33,99 @@ async fn an_invite_is_good_for_one_person() {
     assert_eq!(bob.until("alarm", alarm).await.reveal(), "Alice");
     assert!(mallory.contact("Bob").is_none());
     assert_eq!(bob.engine.contacts().len(), 1);
-    // Whoever had it may try again: to them it is no second use.
-    alice.join(&invite, "Bob").await.unwrap_err();
+    assert!(bob.contact("Alice").unwrap().invite_reused);
+    // Who had it has Bob already, and asks nobody.
+    assert_eq!(alice.join(&invite, "Bob").await, Err(Reason::ContactExists));
+}
+
+fn alarms(person: &Person) -> usize {
+    let alarm = |e: &&Event| matches!(e, Event::InviteReused(_));
+    person.seen.iter().filter(alarm).count()
+}
+
+/// Tries until the invite's address is up: no event tells when one is that is used already.
+async fn join_late(person: &Person, invite: &Invite) -> Result<(), Reason> {
+    let mut outcome = Err(Reason::PeerUnreachable);
+    let tries = async {
+        while outcome == Err(Reason::PeerUnreachable) {
+            outcome = person.join(invite, "Bob").await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, tries).await.unwrap();
+    outcome
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_invite_is_refused_and_noticed_until_it_expires() {
+    let world = World::new();
+    let mut bob = world.person("bob");
+    let mut alice = world.person("alice");
+    let invite = bob.invite("Alice");
+    bob.until("invite", reachable).await;
+    alice.join(&invite, "Bob").await.unwrap();
+    bob.until("contact", added).await;
+    // It counts no longer as an address at which Bob can be reached.
+    bob.reachable(1).await;
+    // The name that he gave her since is the one that he is warned with.
+    bob.engine.rename("Alice", "Alice from work").unwrap();
+    let disk = bob.crash().await;
+    let mut bob = world.restart("bob", disk);
+    let mallory = world.person("mallory");
+    assert_eq!(join_late(&mallory, &invite).await, Err(Reason::InviteUsed));
+    let alarm = |e| match e {
+        Event::InviteReused(name) => Some(name),
+        _ => None,
+    };
+    assert_eq!(bob.until("alarm", alarm).await.reveal(), "Alice from work");
+    assert!(bob.contact("Alice from work").unwrap().invite_reused);
+    assert!(!bob.saw(|e| matches!(e, Event::InviteReachable)));
+    // The old name is free, and the contact is none the worse.
+    bob.invite("Alice");
+    alice.reachable(1).await;
+    connect(&mut alice, "Bob", &mut bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_invite_is_withdrawn_when_it_expires() {
+    let world = World::new();
+    let mut bob = world.person("bob");
+    let alice = world.person("alice");
+    let mallory = world.person("mallory");
+    let mut invite = bob.engine.invite("Alice", Duration::from_secs(4)).unwrap();
+    bob.until("invite", reachable).await;
+    alice.join(&invite, "Bob").await.unwrap();
+    // The guest's clock and the link do not matter.
+    invite.expires = UnixTime(invite.expires.0 + 3600);
+    let tries =
+        async { while mallory.join(&invite, "Bob").await != Err(Reason::PeerUnreachable) {} };
+    tokio::time::timeout(PATIENCE, tries).await.unwrap();
+    assert_eq!(bob.engine.contacts().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_contacts_invite_says_nothing_new() {
+    for how in [Removal::Ghost, Removal::Drop] {
+        let world = World::new();
+        let mut bob = world.person("bob");
+        let alice = world.person("alice");
+        let mallory = world.person("mallory");
+        let invite = bob.invite("Alice");
+        bob.until("invite", reachable).await;
+        alice.join(&invite, "Bob").await.unwrap();
+        bob.until("contact", added).await;
+        bob.engine.remove("Alice", how).unwrap();
+        if how == Removal::Ghost {
+            // To whoever watches the invite's address, nothing has changed.
+            assert_eq!(mallory.join(&invite, "Bob").await, Err(Reason::InviteUsed));
+        } else {
+            bob.reachable(0).await;
+            let refused = mallory.join(&invite, "Bob").await;
+            assert_eq!(refused, Err(Reason::PeerUnreachable));
+        }
+        bob.invite("Carol");
+        bob.until("invite", reachable).await;
+        assert_eq!(alarms(&bob), 0, "{how:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,6 +165,7 @@ async fn a_join_survives_a_line_that_breaks_at_any_frame() {
         bob.until("invite", reachable).await;
         assert_eq!(alice.join(&invite, "Bob").await, Ok(()), "{frames} frames");
         bob.until("contact", added).await;
+        assert_eq!(alarms(&bob), 0, "an honest retry is no second use");
         alice.reachable(1).await;
         assert_eq!(alice.engine.contacts().len(), 1);
         assert_eq!(bob.engine.contacts().len(), 1);

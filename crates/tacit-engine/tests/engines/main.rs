@@ -9,4 +9,6 @@ mod operated;
 mod recovery;
 mod removal;
 mod secrets;
+mod snapshot;
 mod wire;
+mod words;

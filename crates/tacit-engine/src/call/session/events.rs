@@ -77,10 +77,13 @@ impl Call {
                 None
             }
             Some(CallCommand::Verify(true)) => {
-                self.verify(s);
+                self.verify();
                 None
             }
-            Some(CallCommand::Verify(false)) => Some(Outcome::Ended(Reason::NotVerified)),
+            Some(CallCommand::Verify(false)) => {
+                self.doubt();
+                Some(Outcome::Ended(Reason::NotVerified))
+            }
             Some(CallCommand::Resume(next)) => Some(Outcome::Resumed(next)),
             Some(CallCommand::HangUp) | None => Some(Outcome::Ended(Reason::HungUp)),
             Some(CallCommand::Accept) => None,
@@ -114,18 +117,59 @@ impl Call {
         if !std::mem::replace(&mut self.connected, true) {
             self.shared
                 .event(Event::State(self.id, CallState::Connected));
+            if self.trust.verified {
+                // Said in every call: if it was lost in an earlier one, words would be asked for ever.
+                s.core.send_control(ControlMessage::SasConfirmed);
+            }
             self.show_words();
         }
     }
 
     /// Only words that were on the screen can be confirmed.
-    fn verify(&mut self, s: &mut Session) {
+    fn verify(&self) {
         if !self.words_shown {
             return;
         }
-        s.core.send_control(ControlMessage::SasConfirmed);
         let (shared, contact) = (Arc::clone(&self.shared), self.contact);
-        self.desk(move || Done::Verified(shared.set_verified(contact)));
+        self.desk(move || Done::Verified(shared.with_ledger(|l| l.set_verified(contact, true))));
+    }
+
+    /// The words differ: whatever was confirmed before holds no longer.
+    pub(super) fn doubt(&self) {
+        let (shared, contact) = (Arc::clone(&self.shared), self.contact);
+        tokio::task::spawn_blocking(move || {
+            let stored = shared.with_ledger(|l| l.set_verified(contact, false));
+            if let Err(reason) = stored {
+                tracing::warn!(code = reason.code(), "a contact could not be doubted");
+            }
+        });
+    }
+
+    /// The peer's person has confirmed the words, now or in an earlier call.
+    fn on_peer_confirmed(&mut self) {
+        if std::mem::replace(&mut self.trust.peer_verified, true) {
+            return;
+        }
+        let (shared, contact) = (Arc::clone(&self.shared), self.contact);
+        self.desk(move || Done::PeerVerified(shared.with_ledger(|l| l.set_peer_verified(contact))));
+    }
+
+    /// Counts an exchange of words that the peer began and did not bring to its end.
+    pub(super) fn count_broken_off(&self, s: &Session) {
+        if !s.core.words_broken_off() {
+            return;
+        }
+        let (shared, contact) = (Arc::clone(&self.shared), self.contact);
+        let busy = shared.keep_running();
+        tokio::task::spawn_blocking(move || {
+            if let Err(reason) = shared.with_ledger(|l| l.words_broken_off(contact)) {
+                tracing::warn!(
+                    code = reason.code(),
+                    "a comparison that was broken off could not be counted"
+                );
+            }
+            drop(busy);
+        });
     }
 
     /// Does something that may block away from the packet clock; the outcome comes back as
@@ -156,8 +200,19 @@ impl Call {
                 None
             }
             Done::Verified(Ok(())) => {
-                self.verified = true;
+                self.trust.verified = true;
+                // Only what is stored is told: after a crash both sides know the same.
+                s.core.send_control(ControlMessage::SasConfirmed);
                 self.shared.event(Event::Verified(self.id));
+                None
+            }
+            Done::PeerVerified(Ok(())) => {
+                self.shared.event(Event::PeerVerified(self.id));
+                None
+            }
+            Done::PeerVerified(Err(reason)) => {
+                // They will say so again in the next call.
+                tracing::warn!(code = reason.code(), "a confirmation could not be stored");
                 None
             }
             Done::Voice(Err(reason)) | Done::Verified(Err(reason)) => Some(Outcome::Ended(reason)),
@@ -176,7 +231,11 @@ impl Call {
                     None
                 }
                 MediaEvent::WordsFailed => Some(Outcome::Ended(Reason::NotVerified)),
-                MediaEvent::PeerConfirmed | MediaEvent::PathWorks => None,
+                MediaEvent::PeerConfirmed => {
+                    self.on_peer_confirmed();
+                    None
+                }
+                MediaEvent::PathWorks => None,
             };
             if outcome.is_some() {
                 return outcome;
@@ -186,14 +245,21 @@ impl Call {
         None
     }
 
-    /// The words are compared by voice, so they are shown once there is one.
+    /// The words are compared by voice, so they are shown once there is one; and until both people
+    /// have confirmed them, since who has not will ask the other.
     pub(super) fn show_words(&mut self) {
+        let settled = self.trust.verified && self.trust.peer_verified;
         if self.connected
-            && !self.verified
+            && !settled
             && let Some(words) = self.words.take()
         {
             self.words_shown = true;
-            self.shared.event(Event::Words(self.id, words));
+            self.shared.event(Event::Words {
+                call: self.id,
+                words,
+                verified: self.trust.verified,
+                broken_off: self.trust.broken_off,
+            });
         }
     }
 

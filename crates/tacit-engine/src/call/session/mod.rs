@@ -25,7 +25,7 @@ use super::legs::{LegPlan, Opened, OpenedTurn, outputs};
 use crate::api::{CallId, Event};
 use crate::clock::now;
 use crate::core::{BestPath, MediaCore, Meter, Surroundings};
-use crate::ledger::ContactId;
+use crate::ledger::{ContactId, Trust};
 use crate::shared::Shared;
 use crate::voice::Voice;
 
@@ -109,7 +109,8 @@ pub(crate) struct Call {
     pub(in crate::call) shared: Arc<Shared>,
     pub(in crate::call) commands: mpsc::Receiver<CallCommand>,
     accepted: bool,
-    verified: bool,
+    /// What was known of the two words when the call began, and what came of them since.
+    trust: Trust,
     sound: Sound,
     voice: Option<Voice>,
     meter: Meter,
@@ -135,6 +136,8 @@ pub(super) enum Done {
     Voice(Result<Box<Voice>, Reason>),
     /// The confirmed words are stored.
     Verified(Result<(), Reason>),
+    /// The peer's confirmation is stored.
+    PeerVerified(Result<(), Reason>),
 }
 
 /// The parts that belong to one handshake.
@@ -179,7 +182,7 @@ impl Call {
             shared,
             commands,
             accepted: false,
-            verified: false,
+            trust: Trust::default(),
             done,
             done_sender,
             sound,
@@ -197,13 +200,14 @@ impl Call {
 
     /// Runs the call to its end. The `Ended` event is sent here; cover traffic goes on after it.
     pub(crate) async fn run(mut self, handshake: Handshake) {
-        self.verified = self.shared.is_verified(self.contact);
+        self.trust = self.shared.trust(self.contact);
         let mut session = self.start(handshake);
         let mut resumed = false;
         let reason = loop {
             match self.drive(&mut session).await {
                 Outcome::Ended(reason) => break reason,
                 Outcome::Resumed(next) => {
+                    self.count_broken_off(&session);
                     self.meter = Meter::default();
                     self.best = BestPath::default();
                     session = self.start(*next);
@@ -213,6 +217,7 @@ impl Call {
                 Outcome::LegsLost if resumed && !session.had_packet => break Reason::LegsLost,
                 Outcome::LegsLost => match self.resume(&mut session).await {
                     Ok(next) => {
+                        self.count_broken_off(&session);
                         session = self.start(*next);
                         resumed = true;
                     }
@@ -229,7 +234,8 @@ impl Call {
             }
             self.shared.call_ended(self.id, reason);
         };
-        tokio::join!(tell, super::ending::wind_down(session, reason));
+        tokio::join!(tell, super::ending::wind_down(&mut session, reason));
+        self.count_broken_off(&session);
     }
 
     fn start(&self, handshake: Handshake) -> Session {

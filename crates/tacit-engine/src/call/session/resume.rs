@@ -53,7 +53,10 @@ impl Call {
                     Some(CallCommand::SetDevices(input, output)) => {
                         self.set_devices(input, output);
                     }
-                    Some(CallCommand::Verify(false)) => return Err(Reason::NotVerified),
+                    Some(CallCommand::Verify(false)) => {
+                        self.doubt();
+                        return Err(Reason::NotVerified);
+                    }
                     Some(CallCommand::HangUp) | None => return Err(Reason::HungUp),
                     Some(_) => {}
                 },

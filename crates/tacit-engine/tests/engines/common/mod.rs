@@ -209,7 +209,7 @@ impl Person {
 
     pub(crate) async fn words(&mut self) -> [String; 2] {
         self.until("words", |e| match e {
-            Event::Words(_, words) => Some(words),
+            Event::Words { words, .. } => Some(words),
             _ => None,
         })
         .await
@@ -239,6 +239,11 @@ impl Person {
             _ => None,
         })
         .await;
+    }
+
+    /// Whether such an event was read so far.
+    pub(crate) fn saw(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.seen.iter().any(wanted)
     }
 
     /// Waits for so many reports with sound from the other side in them.
@@ -282,6 +287,19 @@ impl Person {
     pub(crate) fn contact(&self, name: &str) -> Option<ContactInfo> {
         let all = self.engine.contacts();
         all.into_iter().find(|c| c.name.reveal() == name)
+    }
+}
+
+/// Waits until something is so that no event tells.
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let look = async {
+        let mut often = tokio::time::interval(Duration::from_millis(20));
+        while !is_so() {
+            often.tick().await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, look).await.is_err() {
+        panic!("never came to be: {what}");
     }
 }
 

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use tacit_engine::memory::MemoryNetwork;
 use tacit_engine::network::{BoxStream, ByteStream, Host, Network, NetworkState};
 use tacit_tor::{OnionHost, Target, TorProgress};
-use tacit_types::limits::ONION_PORT_SIGNALING;
+use tacit_types::limits::{ONION_PORT_LEGS, ONION_PORT_SIGNALING};
 use tacit_types::{OnionKey, Reason};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
@@ -41,6 +41,8 @@ struct Log {
     rings: Vec<Vec<u8>>,
     /// Bytes that the next opened streams deliver before they end.
     limits: VecDeque<usize>,
+    /// Legs deliver nothing.
+    deaf: bool,
 }
 
 /// The network of one engine.
@@ -103,6 +105,11 @@ impl Tap {
     /// Each of the next streams that are opened ends after so many bytes were read from it.
     pub(crate) fn end_streams_after(&self, limits: &[usize]) {
         self.log.lock().unwrap().limits.extend(limits);
+    }
+
+    /// From now on the legs deliver nothing, though all is sent.
+    pub(crate) fn deafen_legs(&self) {
+        self.log.lock().unwrap().deaf = true;
     }
 
     fn wrap(&self, stream: BoxStream, key: OnionKey, port: u16, left: Option<usize>) -> BoxStream {
@@ -189,6 +196,10 @@ impl AsyncRead for Tapped {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.port == ONION_PORT_LEGS && self.log.lock().unwrap().deaf {
+            // Nobody wakes this up again: it lasts until the stream is dropped.
+            return Poll::Pending;
+        }
         let Some(left) = self.left else {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         };

@@ -1,0 +1,268 @@
+//! A person's line: the call that is going on, who rings meanwhile, and what a key means then.
+//!
+//! ```text
+//!   events, keys  ->  Line  ->  commands for the engine, notes for the person
+//! ```
+//!
+//! No input and no output: whoever has both drives it.
+
+use std::collections::VecDeque;
+
+use serde_json::{Value, json};
+use tacit_engine::{CallId, Command, ContactName, Event};
+use tacit_types::Reason;
+
+use crate::interact::Key;
+
+/// Most rings that wait for an answer; of more, the oldest, whose end is the nearest, is let go.
+const MAX_RINGING: usize = 32;
+
+/// Something to tell the person, or the program that reads the output.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Note {
+    /// Nothing where only a person needs to be told.
+    pub value: Option<Value>,
+    pub words: String,
+}
+
+impl Note {
+    fn hint(words: impl Into<String>) -> Self {
+        Self {
+            value: None,
+            words: words.into(),
+        }
+    }
+
+    /// The engine, or the moment, does not allow what was asked.
+    pub(crate) fn refused(reason: Reason, words: impl Into<String>) -> Self {
+        Self {
+            value: Some(json!({"event": "refused", "reason": reason.code()})),
+            words: words.into(),
+        }
+    }
+
+    fn about(event: &str, ring: &Ring, words: String) -> Self {
+        let value = json!({"event": event, "call": ring.call.0, "contact": ring.contact.reveal()});
+        Self {
+            value: Some(value),
+            words,
+        }
+    }
+}
+
+/// Somebody who rings and has not been answered.
+#[derive(Debug)]
+struct Ring {
+    call: CallId,
+    contact: ContactName,
+    /// Legs that are up.
+    live: usize,
+}
+
+impl Ring {
+    fn name(&self) -> &str {
+        self.contact.reveal()
+    }
+}
+
+/// The line. Rings are in the order of their arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    current: Option<CallId>,
+    ringing: VecDeque<Ring>,
+    muted: bool,
+    /// Calls and rings that have ended.
+    over: u32,
+}
+
+impl Line {
+    /// A line on which this person has placed a call.
+    pub(crate) fn with(call: CallId) -> Self {
+        Self {
+            current: Some(call),
+            ..Self::default()
+        }
+    }
+
+    /// The call that is placed or going on.
+    pub(crate) const fn current(&self) -> Option<CallId> {
+        self.current
+    }
+
+    /// Whether no call goes on and nobody rings.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.current.is_none() && self.ringing.is_empty()
+    }
+
+    /// How many calls have ended, answered or not.
+    pub(crate) const fn over(&self) -> u32 {
+        self.over
+    }
+
+    /// Whether the event is about the circuits of somebody who rings while a call goes on: to the
+    /// person in that call it says nothing.
+    pub(crate) fn is_aside(&self, event: &Event) -> bool {
+        matches!(event, Event::LegUp { .. } | Event::LegDown { .. })
+            && self.current.is_some()
+            && event.call() != self.current
+    }
+
+    /// Takes an event of the engine.
+    pub(crate) fn on_event(&mut self, event: &Event) -> Vec<Note> {
+        match event {
+            Event::Incoming { call, contact, .. } => self.rings(*call, contact),
+            Event::LegUp { call, live, .. } | Event::LegDown { call, live, .. } => {
+                if let Some(ring) = self.ringing.iter_mut().find(|r| r.call == *call) {
+                    ring.live = *live;
+                }
+                Vec::new()
+            }
+            Event::Ended(call, reason) => self.ended(*call, *reason),
+            _ => Vec::new(),
+        }
+    }
+
+    fn rings(&mut self, call: CallId, contact: &ContactName) -> Vec<Note> {
+        if self.current == Some(call) {
+            // Somebody who rang was called back: that has taken their call.
+            return Vec::new();
+        }
+        if self.ringing.len() == MAX_RINGING {
+            self.ringing.pop_front();
+        }
+        let contact = contact.clone();
+        let name = contact.reveal().clone();
+        self.ringing.push_back(Ring {
+            call,
+            contact,
+            live: 0,
+        });
+        let words = match (self.current, self.ringing.front()) {
+            (Some(_), _) => {
+                format!("Type d to decline; or h to end this call, and then a to answer {name}.")
+            }
+            (None, Some(first)) if first.call != call => {
+                format!(
+                    "{} rang first: a answers, d declines that call.",
+                    first.name()
+                )
+            }
+            (None, _) => "Type a to answer, d to decline.".to_owned(),
+        };
+        vec![Note::hint(words)]
+    }
+
+    fn ended(&mut self, call: CallId, reason: Reason) -> Vec<Note> {
+        if let Some(at) = self.ringing.iter().position(|r| r.call == call) {
+            self.over += 1;
+            let ring = self.ringing.remove(at);
+            return ring.iter().map(|r| gone(r, reason)).collect();
+        }
+        let end = Note::hint(format!("{} [{}]", reason.text(), reason.code()));
+        if self.current != Some(call) {
+            return vec![end];
+        }
+        self.over += 1;
+        self.current = None;
+        self.muted = false;
+        let waiting = self.ringing.iter().enumerate().map(|(n, ring)| {
+            let how = if n == 0 {
+                " Type a to answer, d to decline."
+            } else {
+                ""
+            };
+            Note::about(
+                "still_rings",
+                ring,
+                format!("{} still rings.{how}", ring.name()),
+            )
+        });
+        std::iter::once(end).chain(waiting).collect()
+    }
+
+    /// What a key means now.
+    ///
+    /// # Errors
+    /// What to tell the person if it means nothing now.
+    pub(crate) fn on_key(&self, key: Key) -> Result<Command, Note> {
+        let first = self.ringing.front();
+        let going_on = || {
+            self.current.ok_or_else(|| {
+                Note::hint(match first {
+                    Some(_) => "No call is going on. Type a to answer, d to decline.",
+                    None => "No call is going on.",
+                })
+            })
+        };
+        match key {
+            Key::Accept | Key::Decline if first.is_none() => {
+                Err(Note::hint(if self.current.is_some() {
+                    "Nobody else is calling."
+                } else {
+                    "Nobody is calling."
+                }))
+            }
+            Key::Accept => self.accept(first),
+            Key::Decline => first
+                .map(|r| Command::Decline(r.call))
+                .ok_or_else(|| Note::hint("Nobody is calling.")),
+            Key::HangUp => going_on().map(Command::HangUp),
+            Key::ToggleMute => going_on().map(|call| Command::SetMuted(call, !self.muted)),
+            Key::Verify(same) => going_on().map(|call| Command::Verify(call, same)),
+            Key::Unknown => Err(Note::hint(
+                "Keys, each with Enter: a answer, d decline, m mute, v the words match, x they \
+                 differ, h hang up.",
+            )),
+        }
+    }
+
+    fn accept(&self, first: Option<&Ring>) -> Result<Command, Note> {
+        let ring = first.ok_or_else(|| Note::hint("Nobody is calling."))?;
+        if self.current.is_none() {
+            return Ok(Command::Accept(ring.call));
+        }
+        let words = format!(
+            "{} Type h to end it; then a answers {}.",
+            Reason::Busy.text(),
+            ring.name()
+        );
+        Err(Note::refused(Reason::Busy, words))
+    }
+
+    /// The engine has taken a command.
+    pub(crate) fn sent(&mut self, command: &Command) {
+        match command {
+            Command::Accept(call) => {
+                self.ringing.retain(|r| r.call != *call);
+                self.current = Some(*call);
+            }
+            Command::SetMuted(_, muted) => self.muted = *muted,
+            _ => {}
+        }
+    }
+
+    /// The oldest ring with so many legs, if no call goes on: to be answered by itself.
+    pub(crate) fn to_answer(&self, legs: usize) -> Option<Command> {
+        let ready = self.ringing.iter().find(|r| r.live >= legs)?;
+        self.current
+            .is_none()
+            .then_some(Command::Accept(ready.call))
+    }
+}
+
+/// A ring that has ended unanswered.
+fn gone(ring: &Ring, reason: Reason) -> Note {
+    let name = ring.name();
+    if reason == Reason::HungUp {
+        Note::about(
+            "declined",
+            ring,
+            format!("Declined: {name} hears no answer."),
+        )
+    } else {
+        Note::about("missed", ring, format!("You missed a call from {name}."))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tacit_audio::{Sink, Source};
+use tacit_engine::memory::MemoryNetwork;
+use tacit_engine::store::MemoryStore;
+use tacit_engine::{CallState, DialOptions, Engine, EngineConfig, EventStream};
+use tacit_types::LegKind;
+
+use super::*;
+
+const ALICE: CallId = CallId(1);
+const CAROL: CallId = CallId(2);
+const DAVE: CallId = CallId(3);
+
+fn incoming(call: CallId, name: &str) -> Event {
+    Event::Incoming {
+        call,
+        contact: ContactName::new(name.to_owned()),
+        busy: false,
+    }
+}
+
+fn words(notes: &[Note]) -> String {
+    notes
+        .iter()
+        .map(|n| n.words.as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn events(notes: &[Note]) -> Vec<&str> {
+    let values = notes.iter().filter_map(|n| n.value.as_ref());
+    values.filter_map(|v| v["event"].as_str()).collect()
+}
+
+/// A key that must mean something, taken by the engine.
+fn press(line: &mut Line, key: Key) -> Command {
+    let command = line.on_key(key).unwrap();
+    line.sent(&command);
+    command
+}
+
+/// In a call with Alice while Carol and then Dave ring.
+fn in_a_call() -> Line {
+    let mut line = Line::default();
+    line.on_event(&incoming(ALICE, "alice"));
+    assert!(matches!(
+        press(&mut line, Key::Accept),
+        Command::Accept(ALICE)
+    ));
+    for (call, name) in [(CAROL, "carol"), (DAVE, "dave")] {
+        let told = line.on_event(&incoming(call, name));
+        assert!(words(&told).contains(&format!("answer {name}")), "{told:?}");
+    }
+    line
+}
+
+#[test]
+fn who_rings_during_a_call_is_answered_after_it_the_oldest_first() {
+    let mut line = in_a_call();
+    let refused = line.on_key(Key::Accept).unwrap_err();
+    assert_eq!(refused.value.unwrap()["reason"], "call.busy");
+    assert!(refused.words.contains("already in a call"));
+    assert!(refused.words.contains("carol"), "{}", refused.words);
+    let told = line.on_event(&Event::Ended(ALICE, Reason::PeerHungUp));
+    assert_eq!(events(&told), ["still_rings", "still_rings"]);
+    assert!(words(&told).contains("carol still rings. Type a to answer"));
+    assert!(matches!(
+        press(&mut line, Key::Accept),
+        Command::Accept(CAROL)
+    ));
+    assert_eq!(line.current(), Some(CAROL));
+    let told = line.on_event(&Event::Ended(CAROL, Reason::HungUp));
+    assert!(words(&told).contains("dave still rings"));
+    assert!(matches!(
+        press(&mut line, Key::Accept),
+        Command::Accept(DAVE)
+    ));
+    let told = line.on_event(&Event::Ended(DAVE, Reason::HungUp));
+    assert!(events(&told).is_empty() && line.is_idle());
+    assert_eq!(line.over(), 3);
+}
+
+#[test]
+fn a_ring_that_ends_meanwhile_is_told_as_missed() {
+    let mut line = in_a_call();
+    for reason in [Reason::PeerHungUp, Reason::PeerNoAnswer] {
+        let call = if reason == Reason::PeerHungUp {
+            CAROL
+        } else {
+            DAVE
+        };
+        let told = line.on_event(&Event::Ended(call, reason));
+        assert_eq!(events(&told), ["missed"]);
+        assert!(words(&told).contains("missed a call"));
+        assert!(
+            !words(&told).contains("ended the call"),
+            "it is not this call"
+        );
+    }
+    assert_eq!(line.current(), Some(ALICE));
+    let told = line.on_event(&Event::Ended(ALICE, Reason::HungUp));
+    assert_eq!(words(&told), "You ended the call. [call.hung_up]");
+    assert!(line.is_idle());
+}
+
+#[test]
+fn a_ring_can_be_declined_during_a_call() {
+    let mut line = in_a_call();
+    assert!(matches!(
+        press(&mut line, Key::Decline),
+        Command::Decline(CAROL)
+    ));
+    let told = line.on_event(&Event::Ended(CAROL, Reason::HungUp));
+    assert_eq!(events(&told), ["declined"]);
+    assert!(matches!(
+        press(&mut line, Key::Decline),
+        Command::Decline(DAVE)
+    ));
+    assert_eq!(line.current(), Some(ALICE));
+}
+
+#[test]
+fn keys_belong_to_the_call_that_goes_on_and_never_to_a_ring() {
+    let mut line = Line::default();
+    let asks = [
+        Key::HangUp,
+        Key::ToggleMute,
+        Key::Verify(true),
+        Key::Verify(false),
+    ];
+    for key in [Key::Accept, Key::Decline].iter().chain(&asks) {
+        assert!(line.on_key(*key).is_err());
+    }
+    line.on_event(&incoming(ALICE, "alice"));
+    for key in asks {
+        // Hanging up a ring would tell the caller that somebody is there.
+        assert!(line.on_key(key).unwrap_err().words.contains("Type a"));
+    }
+    let told = line.on_event(&incoming(CAROL, "carol"));
+    assert!(words(&told).contains("alice rang first"));
+    press(&mut line, Key::Accept);
+    assert!(matches!(
+        press(&mut line, Key::ToggleMute),
+        Command::SetMuted(ALICE, true)
+    ));
+    assert!(matches!(
+        press(&mut line, Key::ToggleMute),
+        Command::SetMuted(ALICE, false)
+    ));
+    assert!(matches!(
+        press(&mut line, Key::HangUp),
+        Command::HangUp(ALICE)
+    ));
+    assert!(
+        line.on_key(Key::Unknown)
+            .unwrap_err()
+            .words
+            .contains("a answer")
+    );
+}
+
+#[test]
+fn a_call_by_itself_is_answered_when_it_has_its_legs_and_no_other_goes_on() {
+    let leg = |call, live| Event::LegUp {
+        call,
+        leg: 0,
+        live,
+        hops: None,
+    };
+    let mut line = Line::default();
+    line.on_event(&incoming(ALICE, "alice"));
+    line.on_event(&leg(ALICE, 3));
+    assert!(line.to_answer(4).is_none());
+    line.on_event(&leg(ALICE, 4));
+    let accept = line.to_answer(4).unwrap();
+    assert!(matches!(accept, Command::Accept(ALICE)));
+    line.sent(&accept);
+    line.on_event(&incoming(CAROL, "carol"));
+    line.on_event(&leg(CAROL, 8));
+    assert!(line.is_aside(&leg(CAROL, 8)) && !line.is_aside(&leg(ALICE, 8)));
+    assert!(line.to_answer(4).is_none());
+    line.on_event(&Event::Ended(ALICE, Reason::HungUp));
+    assert!(matches!(line.to_answer(4), Some(Command::Accept(CAROL))));
+}
+
+#[test]
+fn who_is_called_back_does_not_ring_any_more_and_the_queue_is_bounded() {
+    let mut line = Line::with(ALICE);
+    assert!(line.on_event(&incoming(ALICE, "alice")).is_empty());
+    for n in 0..100 {
+        line.on_event(&incoming(CallId(100 + n), "somebody"));
+    }
+    assert_eq!(line.ringing.len(), MAX_RINGING);
+    line.on_event(&Event::Ended(ALICE, Reason::HungUp));
+    assert!(matches!(
+        line.on_key(Key::Accept),
+        Ok(Command::Accept(CallId(168)))
+    ));
+}
+
+/// A person on the network in memory.
+struct Person {
+    engine: Engine,
+    events: EventStream,
+}
+
+impl Person {
+    fn on(network: &MemoryNetwork) -> Self {
+        let network = Arc::new(network.clone());
+        let mut config = EngineConfig::new(network, Box::new(MemoryStore::default()));
+        config.audio = Box::new(|_| (Source::Silence, Sink::Discard));
+        let (engine, events) = Engine::start(config).unwrap();
+        Self { engine, events }
+    }
+
+    /// Waits for an event, with the line, if there is one, taking all that come before.
+    async fn until(&mut self, mut line: Option<&mut Line>, wanted: impl Fn(&Event) -> bool) {
+        let search = async {
+            loop {
+                let event = self.events.next().await.unwrap();
+                if let Some(line) = &mut line {
+                    line.on_event(&event);
+                }
+                if wanted(&event) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), search)
+            .await
+            .unwrap();
+    }
+
+    fn press(&self, line: &mut Line, key: Key) {
+        let command = line.on_key(key).unwrap();
+        self.engine.send(command.clone()).unwrap();
+        line.sent(&command);
+    }
+}
+
+const fn connected(event: &Event) -> bool {
+    matches!(event, Event::State(_, CallState::Connected))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_ring_one_and_both_are_answered() {
+    let network = MemoryNetwork::default();
+    let mut bob = Person::on(&network);
+    let mut others = [Person::on(&network), Person::on(&network)];
+    for (name, other) in ["alice", "carol"].into_iter().zip(&mut others) {
+        let invite = bob.engine.invite(name, Duration::from_secs(60)).unwrap();
+        bob.until(None, |e| matches!(e, Event::InviteReachable))
+            .await;
+        other.engine.accept_invite(&invite, "bob").await.unwrap();
+    }
+    let legs = LegKind::Onion;
+    let mut line = Line::default();
+    let [alice, carol] = &mut others;
+    for caller in [&*alice, &*carol] {
+        caller.engine.dial("bob", DialOptions { legs }).unwrap();
+        bob.until(Some(&mut line), |e| matches!(e, Event::Incoming { .. }))
+            .await;
+    }
+    bob.press(&mut line, Key::Accept);
+    alice.until(None, connected).await;
+    bob.until(Some(&mut line), connected).await;
+    assert!(line.on_key(Key::Accept).is_err());
+    bob.press(&mut line, Key::HangUp);
+    let ended = |e: &Event| matches!(e, Event::Ended(..));
+    bob.until(Some(&mut line), ended).await;
+    alice.until(None, ended).await;
+    bob.press(&mut line, Key::Accept);
+    carol.until(None, connected).await;
+    bob.until(Some(&mut line), connected).await;
+    bob.press(&mut line, Key::HangUp);
+    bob.until(Some(&mut line), ended).await;
+    assert!(line.is_idle());
+}
