@@ -185,18 +185,18 @@ pub struct Lab {
 #[derive(Debug, Args)]
 #[command(after_help = KEYS)]
 pub struct Listen {
-    /// Sound
-    #[command(flatten)]
-    pub audio: Audio,
-    /// Benchmarks
-    #[command(flatten)]
-    pub lab: Lab,
     /// Answer every call by itself once this many legs are up and no other call goes on
     #[arg(long, value_name = "LEGS")]
     pub answer: Option<usize>,
     /// End after this many calls, answered or not
     #[arg(long, value_name = "N")]
     pub calls: Option<u32>,
+    /// Sound
+    #[command(flatten)]
+    pub audio: Audio,
+    /// Benchmarks
+    #[command(flatten)]
+    pub lab: Lab,
 }
 
 /// Kind of legs.

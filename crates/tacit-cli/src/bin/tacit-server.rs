@@ -12,9 +12,10 @@ use tacit_cli::args::{Cli, Command, Global, Server};
 #[command(name = "tacit-server", version, max_term_width = 100)]
 struct Program {
     #[command(flatten)]
-    global: Global,
-    #[command(flatten)]
     server: Server,
+    // Last: its heading is for what follows.
+    #[command(flatten)]
+    global: Global,
 }
 
 fn main() -> ExitCode {
