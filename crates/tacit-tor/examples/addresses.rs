@@ -35,7 +35,7 @@ async fn main() {
     let tor = Tor::start(TorConfig::Arti(arti), progress).await.unwrap();
     println!("addresses  published      after  memory now  peak  CPU idle");
     let mut hosted: Vec<HostedOnion> = Vec::new();
-    for count in [0, 1, 16, 64, 256] {
+    for count in [0, 1, 16, 64, 128, 192, 256] {
         let start = Instant::now();
         while hosted.len() < count {
             hosted.push(host(&tor).await);
