@@ -101,8 +101,8 @@ pub enum Command {
     /// Say whether the two words were the same on both screens. `false` ends the call.
     Verify(CallId, bool),
     /// Go on with another microphone and loudspeaker. Only where a call's sound goes through
-    /// devices: a file or a host's ring keeps its place. A device that is not there is told by
-    /// [`Event::AudioChanged`], and the call goes on with the one before.
+    /// devices: a file or a host's ring keeps its place. A device that cannot be used is told by
+    /// [`Event::AudioChanged`] (`audio.unavailable`), and the call goes on with the one before.
     SetDevices {
         /// The call.
         call: CallId,

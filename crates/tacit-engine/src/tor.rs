@@ -1,6 +1,6 @@
 //! The real network: Tor.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use tacit_tor::{
@@ -9,7 +9,7 @@ use tacit_tor::{
 };
 use tacit_types::Reason;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::network::{BoxStream, ByteStream, Host, Network, NetworkState};
@@ -27,12 +27,22 @@ pub struct TorNetwork(Arc<Starting>);
 struct Starting {
     tor: watch::Receiver<Option<Result<Tor, TorError>>>,
     state: watch::Receiver<NetworkState>,
-    start: AbortHandle,
+    /// Taken by the shutdown.
+    start: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Starting {
+    fn take_start(&self) -> Option<JoinHandle<()>> {
+        let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        start.take()
+    }
 }
 
 impl Drop for Starting {
     fn drop(&mut self) {
-        self.start.abort();
+        if let Some(start) = self.take_start() {
+            start.abort();
+        }
     }
 }
 
@@ -69,7 +79,7 @@ impl TorNetwork {
         Self(Arc::new(Starting {
             tor,
             state,
-            start: start.abort_handle(),
+            start: Mutex::new(Some(start)),
         }))
     }
 
@@ -163,7 +173,11 @@ impl Network for TorNetwork {
     fn shutdown(&self) -> BoxFuture<'static, ()> {
         let starting = Arc::clone(&self.0);
         Box::pin(async move {
-            starting.start.abort();
+            if let Some(start) = starting.take_start() {
+                start.abort();
+                // Until it has ended it may still bring a Tor. Its end by force is no failure.
+                let _ = start.await;
+            }
             let started = starting.tor.borrow().clone();
             if let Some(Ok(tor)) = started {
                 tor.shutdown().await;

@@ -66,6 +66,7 @@ reasons! {
     AudioNoInput = "audio.no_input", "No microphone was found.", "Plug one in, or use --audio-in FILE.";
     AudioNoOutput = "audio.no_output", "No loudspeaker was found.", "Plug one in, or use --audio-out FILE.";
     AudioDenied = "audio.denied", "The system refused access to the sound device.", "Allow access to the microphone and try again.";
+    AudioUnavailable = "audio.unavailable", "That sound device is not there or cannot be used.", "The call goes on with the device before; choose another.";
     AudioSwitched = "audio.switched", "The sound device changed.", "The call goes on with the new device.";
     IdChanged = "id.changed", "This contact's keys have changed.", "Compare the two words before you speak.";
     ProfilePassphrase = "profile.passphrase", "The passphrase is wrong.", "Try again.";

@@ -74,8 +74,8 @@ impl Capture {
         popped
     }
 
-    /// Goes over to another microphone, as soon as it runs; one that is not there is told by
-    /// [`AudioEvent::NotThere`](crate::AudioEvent::NotThere). False, and nothing changes, unless this
+    /// Goes over to another microphone, as soon as it runs; one that cannot be used is told by
+    /// [`AudioEvent::Unavailable`](crate::AudioEvent::Unavailable). False, and nothing changes, unless this
     /// is a microphone.
     pub fn choose(&self, choice: DeviceChoice) -> bool {
         match &self.inner {

@@ -23,12 +23,11 @@ pub enum AudioEvent {
         /// Which half.
         direction: Direction,
     },
-    /// The device that was asked for is not there; the one before goes on.
-    NotThere {
+    /// The device that was asked for is not there or cannot be opened; the one before goes on
+    /// (`audio.unavailable`).
+    Unavailable {
         /// Which half.
         direction: Direction,
-        /// `audio.no_input` or `audio.no_output`.
-        reason: Reason,
     },
     /// The WAV file can no longer be written; what follows is discarded (`audio.bad_file`).
     FileFailed,
@@ -39,7 +38,8 @@ impl AudioEvent {
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
-            Self::Lost { reason, .. } | Self::NotThere { reason, .. } => reason,
+            Self::Lost { reason, .. } => reason,
+            Self::Unavailable { .. } => Reason::AudioUnavailable,
             Self::Switched { .. } => Reason::AudioSwitched,
             Self::FileFailed => Reason::AudioBadFile,
         }

@@ -84,8 +84,8 @@ impl Playback {
         taken
     }
 
-    /// Goes over to another loudspeaker, as soon as it runs; one that is not there is told by
-    /// [`AudioEvent::NotThere`](crate::AudioEvent::NotThere). False, and nothing changes, unless this
+    /// Goes over to another loudspeaker, as soon as it runs; one that cannot be used is told by
+    /// [`AudioEvent::Unavailable`](crate::AudioEvent::Unavailable). False, and nothing changes, unless this
     /// is a loudspeaker.
     pub fn choose(&self, choice: DeviceChoice) -> bool {
         match &self.inner {

@@ -199,7 +199,7 @@ fn a_loudspeaker_that_is_not_there_is_told_and_the_one_before_goes_on() {
     .spawn()
     .expect("the program runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    for event in ["started", "audio.no_output"] {
+    for event in ["started", "audio.unavailable"] {
         let line = lines.next().expect("a line").expect("readable");
         assert!(line.contains(event), "{line}");
     }

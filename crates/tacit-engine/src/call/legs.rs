@@ -117,7 +117,7 @@ pub(crate) fn open_onion_stream(
     leg: LegIndex,
     report: mpsc::Sender<Opened>,
 ) {
-    let connect = network.connect(target.clone());
+    let (network, target) = (Arc::clone(network), target.clone());
     // The first two start at once: sound can flow as soon as one is up.
     let wait = if leg.0 < 2 {
         Duration::ZERO
@@ -127,7 +127,7 @@ pub(crate) fn open_onion_stream(
     tokio::spawn(async move {
         let open = async {
             tokio::time::sleep(wait).await;
-            connect.await
+            network.connect(target).await
         };
         tokio::select! {
             stream = open => {

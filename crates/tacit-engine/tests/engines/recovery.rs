@@ -19,6 +19,12 @@ async fn a_call_that_loses_all_legs_comes_back() {
     let (mut alice, mut bob) = alice_and_bob(&world).await;
     connect(&mut alice, "Bob", &mut bob).await;
     for _ in 0..2 {
+        // A leg that is still being opened would bring the call back by itself.
+        let complete = |e| match e {
+            Event::Quality(_, quality) => (quality.legs.len() == 8).then_some(()),
+            _ => None,
+        };
+        alice.until("all legs", complete).await;
         alice.hears(2).await;
         bob.hears(2).await;
         world.network.break_streams();
@@ -31,6 +37,28 @@ async fn a_call_that_loses_all_legs_comes_back() {
     }
     alice.hears(3).await;
     bob.hears(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leg_that_comes_late_brings_a_call_back_without_a_ring() {
+    let world = World::new();
+    let (mut alice, mut bob) = alice_and_bob(&world).await;
+    connect(&mut alice, "Bob", &mut bob).await;
+    // The later legs of a call are opened over some seconds; these now take longer than the others
+    // live.
+    alice.tap.hold();
+    alice.hears(1).await;
+    bob.hears(1).await;
+    let rings = alice.tap.rings().len();
+    world.network.break_streams();
+    let lost = |e| matches!(e, Event::Interrupted(_)).then_some(());
+    bob.until("interruption", lost).await;
+    alice.tap.start();
+    let back = |e| matches!(e, Event::Resumed(_)).then_some(());
+    bob.until("resumption", back).await;
+    alice.hears(2).await;
+    bob.hears(2).await;
+    assert_eq!(alice.tap.rings().len(), rings);
 }
 
 #[tokio::test(flavor = "multi_thread")]

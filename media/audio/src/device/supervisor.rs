@@ -129,18 +129,11 @@ fn failure(direction: Direction, error: &Error) -> AudioError {
     }
 }
 
-const fn absence(direction: Direction) -> Reason {
-    match direction {
-        Direction::Input => Reason::AudioNoInput,
-        Direction::Output => Reason::AudioNoOutput,
-    }
-}
-
 const fn loss(direction: Direction, refused: bool) -> AudioEvent {
-    let reason = if refused {
-        Reason::AudioDenied
-    } else {
-        absence(direction)
+    let reason = match (refused, direction) {
+        (true, _) => Reason::AudioDenied,
+        (false, Direction::Input) => Reason::AudioNoInput,
+        (false, Direction::Output) => Reason::AudioNoOutput,
     };
     AudioEvent::Lost { direction, reason }
 }
@@ -207,45 +200,63 @@ fn run(
     while !stop.load(Acquire) {
         std::thread::park_timeout(SUPERVISION_PERIOD);
         let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let chosen = next.and_then(|next| there(wiring, next));
-        let trouble = match (&chosen, current.as_mut()) {
-            (Some(_), _) | (None, None) => Some(None),
-            (None, Some(open)) => trouble(wiring, &choice, open),
+        if let Some(next) = next {
+            current = go_over(wiring, current.take(), &mut choice, next);
+            continue;
+        }
+        let Some(trouble) = current
+            .as_mut()
+            .map_or(Some(None), |o| trouble(wiring, &choice, o))
+        else {
+            continue;
         };
-        let Some(trouble) = trouble else { continue };
         if let Some(event) = trouble {
             wiring.status.lost.store(true, Release);
             wiring.shared.report(event);
         }
-        let ordered = chosen.is_some();
-        choice = chosen.unwrap_or(choice);
         // The old stream ends before the next begins: it holds its end of the ring.
         drop(current.take());
         current = open(wiring, &choice).ok();
-        if ordered && current.is_none() {
-            wiring.status.lost.store(true, Release);
-            wiring.shared.report(loss(wiring.direction, false));
-        }
         if current.is_some() {
-            count(&wiring.shared.counters.reopened, 1);
-            wiring.shared.report(AudioEvent::Switched {
-                direction: wiring.direction,
-            });
+            tell_switched(wiring);
         }
     }
 }
 
-/// The choice, if there is such a device; else its absence is told.
-fn there(wiring: &Wiring, choice: DeviceChoice) -> Option<DeviceChoice> {
+/// Goes over to the device `next`; if it is not there or cannot be opened, that is told and the one
+/// before goes on.
+fn go_over(
+    wiring: &Wiring,
+    current: Option<Open>,
+    choice: &mut DeviceChoice,
+    next: DeviceChoice,
+) -> Option<Open> {
     let direction = wiring.direction;
-    if find(&cpal::default_host(), direction, &choice).is_some() {
-        return Some(choice);
+    if find(&cpal::default_host(), direction, &next).is_none() {
+        wiring.shared.report(AudioEvent::Unavailable { direction });
+        return current;
     }
-    let reason = absence(direction);
-    wiring
-        .shared
-        .report(AudioEvent::NotThere { direction, reason });
-    None
+    // The old stream ends before the next begins: it holds its end of the ring.
+    drop(current);
+    if let Ok(open) = open(wiring, &next) {
+        *choice = next;
+        tell_switched(wiring);
+        return Some(open);
+    }
+    wiring.shared.report(AudioEvent::Unavailable { direction });
+    let before = open(wiring, choice).ok();
+    if before.is_none() {
+        wiring.status.lost.store(true, Release);
+        wiring.shared.report(loss(direction, false));
+    }
+    before
+}
+
+fn tell_switched(wiring: &Wiring) {
+    count(&wiring.shared.counters.reopened, 1);
+    wiring.shared.report(AudioEvent::Switched {
+        direction: wiring.direction,
+    });
 }
 
 /// `None`: all is well. `Some(None)`: open again, without a loss to report. `Some(event)`: lost.

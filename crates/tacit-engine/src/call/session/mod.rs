@@ -355,8 +355,17 @@ impl Call {
         if self.connected && silence > SILENCE_TOLD {
             self.tell_interrupted();
         }
-        let silent = silence > limit;
         let none_left = s.had_legs && s.handles.is_empty() && s.opening == 0;
+        if self.connected && s.acceptor.is_some() {
+            // Legs come from the other side, which may be opening one at this moment, or will ring
+            // again: a command brings that.
+            if none_left {
+                self.tell_interrupted();
+            }
+            let given_up = silence > self.shared.resume_within();
+            return given_up.then_some(Outcome::Ended(Reason::LegsLost));
+        }
+        let silent = silence > limit;
         if self.ready && (none_left || silent) {
             return Some(if self.connected {
                 Outcome::LegsLost

@@ -12,7 +12,8 @@ use crate::core::{BestPath, Meter};
 const RESUME_RETRY: Duration = Duration::from_secs(3);
 
 impl Call {
-    /// All legs are lost: the caller rings again and again, the callee waits for it.
+    /// All legs are lost: the caller rings again and again, the callee of TURN legs waits for it. (The
+    /// callee of onion legs goes on taking legs instead.)
     pub(super) async fn resume(&mut self, s: &mut Session) -> Result<Box<Handshake>, Reason> {
         self.tell_interrupted();
         self.meter = Meter::default();
