@@ -38,10 +38,12 @@ const RING_RATE: Rate = Rate {
 };
 /// Leg streams that may wait for a call.
 const LEG_STREAMS: usize = 32;
-/// How long to wait before an address that could not be hosted is tried again.
-const RETRY: Duration = Duration::from_secs(20);
-/// The same for an address that a call may need for its resume, which is tried for a minute.
-const RETRY_IN_CALL: Duration = Duration::from_secs(3);
+/// How long to wait at least before an address that was lost is tried again, and by how much longer
+/// that may be by chance. The same for all: a mailbox that came back sooner because its contact is
+/// in a call would tell the server which two are. Short enough for a resume, which is tried for a
+/// minute.
+const RETRY: Duration = Duration::from_secs(5);
+const RETRY_SPREAD: Duration = Duration::from_secs(10);
 /// Mailboxes that attach in one instant would be seen to be one person's, so at the start they
 /// attach within this time.
 const ATTACH_SPREAD: Duration = Duration::from_secs(20);
@@ -239,12 +241,7 @@ impl Address {
             );
             let _ = reached.send((key, false)).await;
             self.forget_rings();
-            let retry = if self.shared.resumable(self.id).is_some() {
-                RETRY_IN_CALL
-            } else {
-                RETRY
-            };
-            tokio::time::sleep(retry + random_up_to(retry)).await;
+            tokio::time::sleep(RETRY + random_up_to(RETRY_SPREAD)).await;
         }
     }
 

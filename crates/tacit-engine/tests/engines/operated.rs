@@ -26,15 +26,18 @@ use crate::common::{
 };
 use crate::recovery::without_tokens;
 
+/// An ATTACH frame's first byte.
+const ATTACH: u8 = 0x05;
+
 /// People, a mailbox server and the TURN server beside it.
-struct Town {
-    world: World,
+pub(crate) struct Town {
+    pub(crate) world: World,
     coturn: Coturn,
-    server: MailboxServer,
+    pub(crate) server: MailboxServer,
 }
 
 impl Town {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new() -> Option<Self> {
         let coturn = coturn()?;
         let world = World::new();
         let server = MailboxServer::start(&world.network, &coturn).await;
@@ -46,14 +49,14 @@ impl Town {
     }
 
     /// Somebody who speaks a tone, and whose mailbox is on the server.
-    fn operated(&self, hertz: f32) -> Setup {
+    pub(crate) fn operated(&self, hertz: f32) -> Setup {
         let mut setup = self.embedded(hertz);
         setup.mailbox_server = Some(self.server.key());
         setup
     }
 
     /// Somebody who speaks a tone, and whose mailbox is on the own device.
-    fn embedded(&self, hertz: f32) -> Setup {
+    pub(crate) fn embedded(&self, hertz: f32) -> Setup {
         let mut setup = self.world.setup();
         setup.tone = Some(hertz);
         // An operated mailbox takes a few seconds to be attached again.
@@ -233,7 +236,7 @@ async fn an_empty_wallet_is_filled_again_over_an_operated_mailbox() {
 }
 
 /// Mallory, who has taken an invite of `of`.
-async fn mallory(town: &Town, of: &mut Person, hosting: Hosting) -> Impostor {
+pub(crate) async fn mallory(town: &Town, of: &mut Person, hosting: Hosting) -> Impostor {
     impostor(town, of, "Mallory", hosting).await
 }
 
@@ -305,8 +308,6 @@ async fn an_offer_of_onion_legs_to_an_operated_mailbox_is_not_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mailboxes_of_one_person_attach_at_times_of_their_own() {
-    /// An ATTACH frame's first byte.
-    const ATTACH: u8 = 0x05;
     let Some(town) = Town::new().await else {
         return;
     };
@@ -329,6 +330,31 @@ async fn the_mailboxes_of_one_person_attach_at_times_of_their_own() {
     // Of 20 seconds: four random moments are as close as that once in 250,000 runs.
     let apart = writes[3].at.duration_since(writes[0].at);
     assert!(apart > Duration::from_millis(200), "{apart:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_drops_everybody_cannot_tell_who_is_in_a_call() {
+    let Some(mut town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    impostor(&town, &mut bob, "Carol", Hosting::Embedded).await;
+    bob.reachable(2).await;
+    connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    let dropped = Instant::now();
+    town.server.crash().await;
+    town.server.run(&town.coturn).await;
+    bob.reachable_of(0, 2).await;
+    bob.reachable(2).await;
+    let mut writes = bob.tap.writes();
+    writes.retain(|w| w.first == ATTACH && w.at > dropped);
+    assert!(writes.len() >= 2);
+    for write in writes {
+        let after = write.at.duration_since(dropped);
+        let expected = Duration::from_secs(5)..Duration::from_secs(19);
+        assert!(expected.contains(&after), "{after:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
