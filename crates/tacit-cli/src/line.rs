@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 use tacit_engine::{CallId, Command, ContactName, Event};
-use tacit_types::Reason;
+use tacit_types::{LegKind, Reason};
 
 use crate::interact::Key;
+use crate::output::over;
 
 /// Most rings that wait for an answer; of more, the oldest, whose end is the nearest, is let go.
 const MAX_RINGING: usize = 32;
@@ -42,7 +43,8 @@ impl Note {
     }
 
     fn about(event: &str, ring: &Ring, words: String) -> Self {
-        let value = json!({"event": event, "call": ring.call.0, "contact": ring.contact.reveal()});
+        let value = json!({"event": event, "call": ring.call.0, "contact": ring.contact.reveal(),
+            "legs": ring.legs});
         Self {
             value: Some(value),
             words,
@@ -55,6 +57,8 @@ impl Note {
 struct Ring {
     call: CallId,
     contact: ContactName,
+    /// What the call uses if it is answered.
+    legs: LegKind,
     /// Legs that are up.
     live: usize,
 }
@@ -110,7 +114,12 @@ impl Line {
     /// Takes an event of the engine.
     pub(crate) fn on_event(&mut self, event: &Event) -> Vec<Note> {
         match event {
-            Event::Incoming { call, contact, .. } => self.rings(*call, contact),
+            Event::Incoming {
+                call,
+                contact,
+                legs,
+                ..
+            } => self.rings(*call, contact, *legs),
             Event::LegUp { call, live, .. } | Event::LegDown { call, live, .. } => {
                 if let Some(ring) = self.ringing.iter_mut().find(|r| r.call == *call) {
                     ring.live = *live;
@@ -122,7 +131,7 @@ impl Line {
         }
     }
 
-    fn rings(&mut self, call: CallId, contact: &ContactName) -> Vec<Note> {
+    fn rings(&mut self, call: CallId, contact: &ContactName, legs: LegKind) -> Vec<Note> {
         if self.current == Some(call) {
             // Somebody who rang was called back: that has taken their call.
             return Vec::new();
@@ -135,6 +144,7 @@ impl Line {
         self.ringing.push_back(Ring {
             call,
             contact,
+            legs,
             live: 0,
         });
         let words = match (self.current, self.ringing.front()) {
@@ -171,11 +181,8 @@ impl Line {
             } else {
                 ""
             };
-            Note::about(
-                "still_rings",
-                ring,
-                format!("{} still rings.{how}", ring.name()),
-            )
+            let words = format!("{} still rings{}.{how}", ring.name(), over(ring.legs));
+            Note::about("still_rings", ring, words)
         });
         std::iter::once(end).chain(waiting).collect()
     }

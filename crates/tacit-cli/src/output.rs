@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
 use tacit_engine::{CallState, Event, LatencyBreakdown, Quality, Timing};
-use tacit_types::Reason;
+use tacit_types::{LegKind, Reason};
 
 use crate::line::Note;
 
@@ -204,6 +204,20 @@ fn words_to_compare(a: &str, b: &str, verified: bool, broken_off: u32) -> String
     format!("{warning}{why}{a} {b}. Type v if they match, x if not.")
 }
 
+/// Who rings, and over what if that shows the call to others.
+fn rings(name: &str, busy: bool, legs: LegKind) -> String {
+    let too = if busy { ", too" } else { "" };
+    format!("{name} is calling{too}{}.", over(legs))
+}
+
+/// What is said of a ring whose call others would see something of.
+pub(crate) const fn over(legs: LegKind) -> &'static str {
+    match legs {
+        LegKind::Onion => "",
+        LegKind::Turn => ", over a TURN server",
+    }
+}
+
 fn words_of(event: &Event) -> String {
     match event {
         Event::Listening { reachable, total } => {
@@ -214,14 +228,10 @@ fn words_of(event: &Event) -> String {
         }
         Event::Incoming {
             contact,
-            busy: false,
+            busy,
+            legs,
             ..
-        } => format!("{} is calling.", contact.reveal()),
-        Event::Incoming {
-            contact,
-            busy: true,
-            ..
-        } => format!("{} is calling, too.", contact.reveal()),
+        } => rings(contact.reveal(), *busy, *legs),
         Event::State(_, CallState::OpeningCircuits) => "Opening circuits…".into(),
         Event::State(_, CallState::Reaching) => "Reaching…".into(),
         Event::State(_, CallState::Ringing) => "Ringing…".into(),
@@ -267,8 +277,10 @@ fn json_of(event: &Event) -> Value {
             call,
             contact,
             busy,
+            legs,
         } => {
-            json!({"event": "incoming", "call": call.0, "contact": contact.reveal(), "busy": busy})
+            json!({"event": "incoming", "call": call.0, "contact": contact.reveal(), "busy": busy,
+                "legs": legs})
         }
         Event::State(call, state) => {
             json!({"event": "state", "call": call.0, "state": state_name(*state)})

@@ -20,6 +20,15 @@ pub(crate) const fn may_offer(kind: LegKind, callee: Hosting) -> Result<(), Reas
     }
 }
 
+/// An offer that goes on with a call of ours: legs that expose more than this person agreed to for
+/// that call are not taken, whoever rings and whenever.
+pub(crate) const fn at_most(offered: LegKind, agreed: LegKind) -> LegKind {
+    match (offered, agreed) {
+        (LegKind::Turn, LegKind::Turn) => LegKind::Turn,
+        (LegKind::Onion, _) | (_, LegKind::Onion) => LegKind::Onion,
+    }
+}
+
 /// What a callee answers; `None` if nothing that it could answer would work.
 pub(crate) const fn answer(offered: LegKind, own: Hosting, has_turn: bool) -> Option<LegKind> {
     match (offered, own) {
@@ -98,6 +107,18 @@ mod tests {
             Some(LegKind::Onion)
         );
         assert_eq!(answer(LegKind::Onion, Hosting::Operated, true), None);
+    }
+
+    #[test]
+    fn an_offer_to_go_on_with_a_call_is_never_answered_with_more_than_was_agreed_to() {
+        for offered in KINDS {
+            for own in HOSTINGS {
+                let answered = answer(at_most(offered, LegKind::Onion), own, true);
+                let expected = (own == Hosting::Embedded).then_some(LegKind::Onion);
+                assert_eq!(answered, expected, "{offered:?} {own:?}");
+                assert_eq!(at_most(offered, LegKind::Turn), offered);
+            }
+        }
     }
 
     #[test]

@@ -258,6 +258,8 @@ pub enum Event {
         contact: ContactName,
         /// Another call is going on; this one can only be answered after it.
         busy: bool,
+        /// The legs of this call if it is answered.
+        legs: LegKind,
     },
     /// A call reached another state.
     State(CallId, CallState),

@@ -10,6 +10,7 @@ use tacit_types::{Reason, Role, UnixTime};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
+use crate::agreement;
 use crate::api::{CallId, Command, ContactInfo, DialOptions, EngineConfig, Event, Removal};
 use crate::call::{CallCommand, Handshake, Sound};
 use crate::clock::{now, unix_now};
@@ -201,17 +202,22 @@ impl Engine {
     /// Calls a contact. What becomes of it arrives as events of the returned call.
     ///
     /// # Errors
-    /// [`Reason::ContactUnknown`], or [`Reason::Busy`] during another call.
+    /// [`Reason::ContactUnknown`]; [`Reason::Busy`] during another call; [`Reason::OtherLegs`] if
+    /// they are ringing, over legs that expose more than `options` allow.
     pub fn dial(&self, name: &str, options: DialOptions) -> Result<CallId, Error> {
         let contact = self.shared.with_ledger(|l| l.find(name))?;
-        if let Some(call) = self.shared.incoming_from(contact) {
-            // They are ringing: calling back is taking the call.
+        if let Some((call, legs)) = self.shared.incoming_from(contact) {
+            // They are ringing: calling back is taking the call, but not over legs that nobody
+            // asked for. Their ring was answered with its legs, which cannot be changed any more.
+            if agreement::at_most(legs, options.legs) != legs {
+                return Err(Reason::OtherLegs.into());
+            }
             self.shared.command(call, CallCommand::Accept)?;
             return Ok(call);
         }
         let (call, mut commands) = self
             .shared
-            .enter(contact, Role::Caller)
+            .enter(contact, Role::Caller, options.legs)
             .ok_or(Reason::Busy)?;
         let shared = Arc::clone(&self.shared);
         let dial = Dial {

@@ -42,6 +42,7 @@ reasons! {
     LegsLost = "call.legs_lost", "Every circuit of the call was lost and it could not be resumed.", "Call again.";
     NeedsTurn = "call.needs_turn", "This contact is called through a mailbox server, so onion legs do not lead to them.", "Call with `--legs turn`.";
     NoCommonLegs = "call.no_common_legs", "The two devices found no kind of legs that both can use.", "Update Tacit on both sides and check `servers.credentials`.";
+    OtherLegs = "call.other_legs", "This contact is calling you at this moment, over a TURN server.", "Answer that call, or call again when it has ended.";
     Busy = "call.busy", "You are already in a call.", "End that call first.";
     NotVerified = "call.not_verified", "The two words did not match, so the call was ended.", "Meet in person and exchange a new invite.";
     TorBlocked = "tor.blocked", "Tor cannot be reached from this network.", "Check the network, or set a bridge or a system tor in the configuration.";

@@ -18,6 +18,7 @@ fn incoming(call: CallId, name: &str) -> Event {
         call,
         contact: ContactName::new(name.to_owned()),
         busy: false,
+        legs: LegKind::Onion,
     }
 }
 
@@ -54,6 +55,21 @@ fn in_a_call() -> Line {
         assert!(words(&told).contains(&format!("answer {name}")), "{told:?}");
     }
     line
+}
+
+#[test]
+fn who_may_answer_a_call_over_a_turn_server_is_told_so() {
+    let mut line = in_a_call();
+    line.on_event(&Event::Incoming {
+        call: CallId(4),
+        contact: ContactName::new("erin".to_owned()),
+        busy: true,
+        legs: LegKind::Turn,
+    });
+    let told = line.on_event(&Event::Ended(ALICE, Reason::PeerHungUp));
+    let told = words(&told);
+    assert!(told.contains("erin still rings, over a TURN server."));
+    assert!(told.contains("carol still rings. "), "{told}");
 }
 
 #[test]

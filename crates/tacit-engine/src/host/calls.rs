@@ -27,8 +27,17 @@ struct Answering {
     last_batch: BatchNumber,
     refill: Option<Refill>,
     resume: bool,
-    crossed: Option<CallId>,
+    /// The call of ours that this ring goes on with.
+    call: Option<CallId>,
     seen: Timestamp,
+}
+
+/// What a ring is about, and how it can be answered.
+struct Place {
+    /// The call of ours that it goes on with.
+    call: Option<CallId>,
+    /// With TURN legs: who mints our credentials.
+    turn: Option<OnionKey>,
 }
 
 impl Address {
@@ -44,9 +53,8 @@ impl Address {
         let (Opening::Call(offer) | Opening::Resume(offer)) = ring.opening().clone() else {
             return None;
         };
-        let turn = self.answer_over(offer.leg_kind)?;
         let resume = matches!(ring.opening(), Opening::Resume(_));
-        let crossed = if resume { None } else { self.glare(&ring)? };
+        let Place { call, turn } = self.place(&ring, offer.leg_kind, resume)?;
         // Durable before anything shows that the ring arrived.
         let spent = self
             .shared
@@ -65,32 +73,50 @@ impl Address {
                 last_batch,
                 refill,
                 resume,
-                crossed,
+                call,
                 seen,
             },
         )
     }
 
-    /// Where the credentials for TURN legs come from, or that it will be onion legs. `None` if no
-    /// answer to this offer would work: then there is none, as for a ring that is not authentic.
-    fn answer_over(&self, offered: LegKind) -> Option<Option<OnionKey>> {
+    /// `None` if the ring is not answered, as if it were not authentic: our own goes on, or no answer
+    /// to this offer would work.
+    fn place(&self, ring: &AuthenticatedRing, offered: LegKind, resume: bool) -> Option<Place> {
         let server = self.shared.credentials_server(self.id, Role::Callee);
-        let kind = agreement::answer(offered, self.own.hosting, server.is_some())?;
-        Some(server.filter(|_| kind == LegKind::Turn))
+        let answer = |agreed| {
+            let offered = agreement::at_most(offered, agreed);
+            agreement::answer(offered, self.own.hosting, server.is_some())
+        };
+        let ours = if resume {
+            self.shared.resumable(self.id)
+        } else {
+            self.glare(ring, |agreed| answer(agreed).is_some())?
+        };
+        // A call that begins with this ring is agreed to by answering it.
+        let kind = answer(ours.map_or(offered, |(_, agreed)| agreed))?;
+        Some(Place {
+            call: ours.map(|(call, _)| call),
+            turn: server.filter(|_| kind == LegKind::Turn),
+        })
     }
 
     /// Both rang at once: `None` if our ring goes on and this one is not answered, else our call
-    /// that this ring takes the place of, if there is one.
-    fn glare(&self, ring: &AuthenticatedRing) -> Option<Option<CallId>> {
-        match self.shared.our_ring(self.id, now()) {
+    /// that this ring takes the place of, if there is one, with the legs agreed to for it. A ring
+    /// that cannot go on over those is one more ring, which the person may answer after the call.
+    fn glare(
+        &self,
+        ring: &AuthenticatedRing,
+        works: impl Fn(LegKind) -> bool,
+    ) -> Option<Option<(CallId, LegKind)>> {
+        match self.shared.our_ring(self.id, now(), &works) {
             OurRing::None => Some(None),
             // Theirs was there first.
-            OurRing::NotSent(call) => Some(Some(call)),
+            OurRing::NotSent(call, agreed) => Some(Some((call, agreed))),
             // They have answered ours and will notice; this ring was on its way before that.
             OurRing::Answered => None,
-            OurRing::Sent(call, ours) => match resolve(&ours, &ring.rank()) {
+            OurRing::Sent(call, agreed, ours) => match resolve(&ours, &ring.rank()) {
                 Glare::OursWins => None,
-                Glare::TheirsWins => Some(Some(call)),
+                Glare::TheirsWins => Some(works(agreed).then_some((call, agreed))),
             },
         }
     }
@@ -146,24 +172,13 @@ impl Address {
             link,
             plan,
         };
-        self.hand_over(handshake, a.resume, a.crossed, a.seen);
+        self.hand_over(handshake, a.resume, a.call, a.seen);
         Some(())
     }
 
     /// Gives an answered ring to the call that it belongs to, or to a new one.
-    fn hand_over(
-        &self,
-        handshake: Handshake,
-        resume: bool,
-        crossed: Option<CallId>,
-        seen: Timestamp,
-    ) {
-        let existing = if resume {
-            self.shared.resumable(self.id)
-        } else {
-            crossed
-        };
-        if let Some(call) = existing {
+    fn hand_over(&self, handshake: Handshake, resume: bool, call: Option<CallId>, seen: Timestamp) {
+        if let Some(call) = call {
             // A call that has just ended leaves the handshake to nobody, and its legs close.
             let _ = self
                 .shared
@@ -182,7 +197,8 @@ impl Address {
             return;
         }
         let busy = self.shared.is_busy();
-        let Some((call, commands)) = self.shared.enter(self.id, Role::Callee) else {
+        let legs = handshake.kind;
+        let Some((call, commands)) = self.shared.enter(self.id, Role::Callee, legs) else {
             return;
         };
         if self.shared.with_ledger(|l| l.is_ghost(self.id)) {
@@ -193,6 +209,7 @@ impl Address {
             call,
             contact,
             busy,
+            legs,
         });
         self.shared
             .event(Event::Timing(call, Timing::RingSeen(seen.as_micros())));

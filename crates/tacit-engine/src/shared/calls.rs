@@ -24,6 +24,8 @@ const GLARE_WINDOW: Duration = Duration::from_secs(10);
 pub(super) struct Entry {
     contact: ContactId,
     role: Role,
+    /// The legs that expose most of those that this person agreed to, by dialling or by answering.
+    legs: LegKind,
     commands: mpsc::Sender<CallCommand>,
     accepted: bool,
     /// Rank of our ring, once it was sent.
@@ -45,12 +47,14 @@ impl Entry {
 
 /// Where our ring to a contact is when theirs arrives.
 pub(crate) enum OurRing {
-    /// There is none, or it has long been answered.
+    /// There is none that theirs could cross: none at all, or it has long been answered, or theirs
+    /// wants legs that it would not have had.
     None,
-    /// The circuit is still being built.
-    NotSent(CallId),
-    /// Sent, not answered.
-    Sent(CallId, RingRank),
+    /// The circuit is still being built. It is not sent any more: theirs takes its place, over these
+    /// legs at most.
+    NotSent(CallId, LegKind),
+    /// Sent, over these legs at most; not answered.
+    Sent(CallId, LegKind, RingRank),
     /// Answered a moment ago.
     Answered,
 }
@@ -87,6 +91,7 @@ impl Shared {
         &self,
         contact: ContactId,
         role: Role,
+        legs: LegKind,
     ) -> Option<(CallId, mpsc::Receiver<CallCommand>)> {
         let mut calls = lock(&self.calls);
         let busy = calls.live.values().any(Entry::is_busy);
@@ -101,6 +106,7 @@ impl Shared {
             Entry {
                 contact,
                 role,
+                legs,
                 commands,
                 accepted: false,
                 rank: None,
@@ -135,14 +141,14 @@ impl Shared {
             .map_err(|_| Reason::PeerHungUp)
     }
 
-    /// The call that is going on with a contact, to be resumed.
-    pub(crate) fn resumable(&self, contact: ContactId) -> Option<CallId> {
+    /// The call that is going on with a contact, to be resumed over these legs at most.
+    pub(crate) fn resumable(&self, contact: ContactId) -> Option<(CallId, LegKind)> {
         let calls = lock(&self.calls);
         let found = calls
             .live
             .iter()
             .find(|(_, e)| e.contact == contact && e.accepted && !e.hidden);
-        found.map(|(id, _)| *id)
+        found.map(|(id, e)| (*id, e.legs))
     }
 
     /// Notes the rank of our ring, for when both ring at once. False if theirs has just taken its
@@ -156,8 +162,14 @@ impl Shared {
         true
     }
 
-    /// Where our ring to a contact is. One that is not sent yet will not be: theirs takes its place.
-    pub(crate) fn our_ring(&self, contact: ContactId, now: Timestamp) -> OurRing {
+    /// Where our ring to a contact is. One that is not sent yet will not be, if theirs can take its
+    /// place over the legs that ours would have had at most.
+    pub(crate) fn our_ring(
+        &self,
+        contact: ContactId,
+        now: Timestamp,
+        takes_its_place: impl FnOnce(LegKind) -> bool,
+    ) -> OurRing {
         let mut calls = lock(&self.calls);
         let ours = |(_, e): &(&CallId, &mut Entry)| e.contact == contact && e.role == Role::Caller;
         let Some((id, entry)) = calls.live.iter_mut().find(ours) else {
@@ -166,11 +178,12 @@ impl Shared {
         match (entry.answered, entry.rank) {
             (Some(at), _) if now.saturating_since(at) < GLARE_WINDOW => OurRing::Answered,
             (Some(_), _) => OurRing::None,
-            (None, None) => {
+            (None, None) if takes_its_place(entry.legs) => {
                 entry.crossed = true;
-                OurRing::NotSent(*id)
+                OurRing::NotSent(*id, entry.legs)
             }
-            (None, Some(rank)) => OurRing::Sent(*id, rank),
+            (None, None) => OurRing::None,
+            (None, Some(rank)) => OurRing::Sent(*id, entry.legs, rank),
         }
     }
 
@@ -182,13 +195,14 @@ impl Shared {
         }
     }
 
-    /// The contact's ring that waits to be accepted.
-    pub(crate) fn incoming_from(&self, contact: ContactId) -> Option<CallId> {
+    /// The contact's ring that waits to be accepted, and the legs that it is answered over.
+    pub(crate) fn incoming_from(&self, contact: ContactId) -> Option<(CallId, LegKind)> {
         let calls = lock(&self.calls);
         let waits = |(_, e): &(&CallId, &Entry)| {
             e.contact == contact && e.role == Role::Callee && !e.accepted && !e.hidden
         };
-        calls.live.iter().find(waits).map(|(id, _)| *id)
+        let found = calls.live.iter().find(waits);
+        found.map(|(id, e)| (*id, e.legs))
     }
 
     /// No event tells of this call any more, and no command reaches it.

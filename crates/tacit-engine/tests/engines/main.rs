@@ -3,6 +3,7 @@
 
 mod calls;
 mod common;
+mod exposure;
 mod invites;
 mod network;
 mod operated;

@@ -81,6 +81,7 @@ async fn a_ghost_and_a_declined_call_look_like_no_answer() {
                 call,
                 contact,
                 busy,
+                ..
             } => Some((call, contact, busy)),
             _ => None,
         };

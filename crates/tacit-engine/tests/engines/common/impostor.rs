@@ -10,8 +10,9 @@ use tacit_engine::clock::now;
 use tacit_engine::memory::MemoryNetwork;
 use tacit_engine::network::{BoxStream, Network as _};
 use tacit_mailbox_server::io::{read_frame, write_frame};
-use tacit_signaling::callee::{Authority, IncomingRing};
+use tacit_signaling::callee::{AuthenticatedRing, Authority, IncomingRing};
 use tacit_signaling::frame::{Attach, FrameBytes, Handle};
+use tacit_signaling::glare::{Glare, RingRank, resolve};
 use tacit_signaling::limits::PROTOCOL_VERSION;
 use tacit_signaling::payload::{
     AddressMove, CodecParameters, ContactAddress, Hosting, JoinOffer, Offer, Opening, PipeMessage,
@@ -207,8 +208,8 @@ impl Impostor {
         line
     }
 
-    /// Answers the next ring with legs of this kind, whatever was offered.
-    pub(crate) async fn answer(&self, line: &mut Line<Callee>, leg_kind: LegKind) -> Handle {
+    /// Waits for a ring.
+    pub(crate) async fn rung(&self, line: &mut Line<Callee>) -> AuthenticatedRing {
         let ring: IncomingRing = loop {
             if let CalleeEvent::Ring(ring) = line.next().await {
                 break ring;
@@ -224,8 +225,13 @@ impl Impostor {
             remote: Some(&self.inviter.inviter),
             psk: Some(&psk),
         };
+        ring.authenticate(&authority).unwrap()
+    }
+
+    /// Answers the next ring with legs of this kind, whatever was offered.
+    pub(crate) async fn answer(&self, line: &mut Line<Callee>, leg_kind: LegKind) -> Handle {
+        let ring = self.rung(line).await;
         let handle = ring.handle();
-        let ring = ring.authenticate(&authority).unwrap();
         let reply = Reply {
             status: Status::Ringing,
             highest_version: PROTOCOL_VERSION,
@@ -240,9 +246,8 @@ impl Impostor {
         handle
     }
 
-    /// Rings the inviter and offers legs of this kind.
-    pub(crate) async fn ring(&mut self, leg_kind: LegKind) -> Line<Caller> {
-        let opening = Opening::Call(Offer {
+    fn offer(&self, leg_kind: LegKind) -> Offer {
+        Offer {
             highest_version: PROTOCOL_VERSION,
             leg_kind,
             legs: 4,
@@ -251,7 +256,41 @@ impl Impostor {
             last_batch: self.held.last_batch(),
             refill: None,
             address: None,
-        });
+        }
+    }
+
+    /// Rings the inviter and offers legs of this kind.
+    pub(crate) async fn ring(&mut self, leg_kind: LegKind) -> Line<Caller> {
+        let mut line = self.prepared(Opening::Call(self.offer(leg_kind))).await;
+        line.flush().await;
+        line
+    }
+
+    /// Rings to go on with a call, and offers legs of this kind.
+    pub(crate) async fn resume(&mut self, leg_kind: LegKind) -> Line<Caller> {
+        let mut line = self.prepared(Opening::Resume(self.offer(leg_kind))).await;
+        line.flush().await;
+        line
+    }
+
+    /// As [`ring`](Self::ring), with a ring that wins against the inviter's.
+    pub(crate) async fn ring_above(
+        &mut self,
+        theirs: &RingRank,
+        leg_kind: LegKind,
+    ) -> Line<Caller> {
+        loop {
+            let mut line = self.prepared(Opening::Call(self.offer(leg_kind))).await;
+            let ours = line.machine.rank().unwrap();
+            if matches!(resolve(&ours, theirs), Glare::OursWins) {
+                line.flush().await;
+                return line;
+            }
+        }
+    }
+
+    /// A ring that is ready to be sent.
+    async fn prepared(&mut self, opening: Opening) -> Line<Caller> {
         let mut line = ready(&self.network, self.peer.server, self.peer.discovery.clone()).await;
         let (token, psk) = self.held.next_token().unwrap();
         let to = RingTo {
@@ -264,7 +303,6 @@ impl Impostor {
             opening: &opening,
         };
         line.machine.ring(&to, now()).unwrap();
-        line.flush().await;
         line
     }
 }

@@ -20,7 +20,7 @@ use tacit_types::{LegKind, OnionKey, Reason};
 use tokio::runtime::Runtime;
 
 pub(crate) use disk::Disk;
-pub(crate) use impostor::{Impostor, signaling_stream};
+pub(crate) use impostor::{Impostor, Line, signaling_stream};
 pub(crate) use server::{MailboxServer, coturn};
 pub(crate) use sound::share_of;
 pub(crate) use tap::{Tap, Write};
