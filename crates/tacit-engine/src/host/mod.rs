@@ -3,6 +3,7 @@
 mod calls;
 mod joins;
 mod resyncs;
+mod start;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use crate::ledger::{ContactId, For, OwnAddress, Reachable};
 use crate::network::{BoxStream, Host};
 use crate::ringer::Attended;
 use crate::shared::Shared;
+use start::{Gate, tell_when_reachable};
 
 /// Rings that a mailbox takes at once, and how long until one more.
 const RING_RATE: Rate = Rate {
@@ -61,7 +63,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
     // A task of its own, which ends with this one.
     let mut renewing = tokio::task::JoinSet::new();
     renewing.spawn(crate::resync::renew_all(Arc::clone(&shared)));
-    let mut spread = true;
+    let (mut spread, gate) = (true, Gate::new());
     let (reached_sender, mut reached) = mpsc::channel::<(Key, bool)>(16);
     loop {
         // A disk that cannot be written must not withdraw what is reachable.
@@ -84,7 +86,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bo
         for (key, reachable) in keys {
             let purpose = reachable.purpose;
             let entry = running.entry(key).or_insert_with(|| {
-                let address = Address::new(Arc::clone(&shared), reachable, spread);
+                let address = Address::new(Arc::clone(&shared), reachable, gate.clone(), spread);
                 let reached = reached_sender.clone();
                 Running {
                     up: false,
@@ -152,6 +154,7 @@ struct Address {
     attached: Vec<Generation>,
     /// Whether others of ours attach at the same time.
     spread: bool,
+    gate: Gate,
 }
 
 /// An answered ring.
@@ -190,7 +193,7 @@ struct Outbound {
 }
 
 impl Address {
-    fn new(shared: Arc<Shared>, reachable: Reachable, spread: bool) -> Self {
+    fn new(shared: Arc<Shared>, reachable: Reachable, gate: Gate, spread: bool) -> Self {
         let Reachable { id, own, purpose } = reachable;
         Self {
             shared,
@@ -202,6 +205,7 @@ impl Address {
             outbox: mpsc::channel(LINK_QUEUE),
             attached: Vec::new(),
             spread,
+            gate,
         }
     }
 
@@ -263,6 +267,7 @@ impl Address {
             audience: Audience::Only(vec![self.own.discovery.public()]),
             ports: vec![ONION_PORT_SIGNALING, ONION_PORT_LEGS],
         };
+        let starting = self.gate.enter().await;
         let host = match self.shared.network().host(host).await {
             Ok(host) => host,
             Err(reason) => return reason,
@@ -296,7 +301,7 @@ impl Address {
             machine: Callee::embedded(fresh_seed()),
             io,
         };
-        tell_when_reachable(&*host, reached.clone(), key);
+        tell_when_reachable(&*host, reached.clone(), key, starting);
         self.serve(attended, Some((host, streams))).await
     }
 
@@ -472,17 +477,4 @@ async fn accept(
         Some((host, _)) => host.accept().await,
         None => std::future::pending().await,
     }
-}
-
-fn tell_when_reachable(host: &dyn Host, reached: mpsc::Sender<(Key, bool)>, key: Key) {
-    let reachable = host.reachable();
-    tokio::spawn(async move {
-        tokio::select! {
-            up = reachable => if up {
-                // If the engine has ended nobody wants to know.
-                let _ = reached.send((key, true)).await;
-            },
-            () = reached.closed() => {}
-        }
-    });
 }
