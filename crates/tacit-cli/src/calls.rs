@@ -133,7 +133,9 @@ pub(crate) async fn talk(
             return Err(Reason::Interrupted);
         }
         end_at = None;
-        if let Some(outcome) = outcome.filter(|_| line.is_idle() || !s.keys.is_open()) {
+        // A call of a fixed length is a script's, which answers nobody.
+        let leave = line.is_idle() || !s.keys.is_open() || seconds.is_some();
+        if let Some(outcome) = outcome.filter(|_| leave) {
             return outcome;
         }
     }

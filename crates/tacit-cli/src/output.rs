@@ -251,7 +251,9 @@ fn words_of(event: &Event) -> String {
         Event::PeerVerified(_) => {
             "The other person has confirmed the words on their screen.".into()
         }
-        Event::Interrupted(_) => "Nothing comes over any circuit; resuming…".into(),
+        Event::Interrupted(_) => {
+            "Nothing comes over any circuit; waiting, and calling again if need be…".into()
+        }
         Event::Resumed(_) => "Resumed.".into(),
         Event::AudioChanged(_, reason) => reason.text().into(),
         Event::SourceEnded(_) => "The sound file has ended.".into(),

@@ -11,6 +11,7 @@ use tacit_crypto::{Initiator, Prologue, Purpose, Responder, SessionKeys, StaticK
 use tacit_engine::core::{MediaCore, Outgoing};
 use tacit_legs::LegEvent;
 use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
+use tacit_packet::ControlMessage;
 use tacit_playout::{Playout, Pull};
 use tacit_types::{LegIndex, LegKind, MailboxId, OnionKey, Path, SecretBytes, Timestamp};
 use tokio::sync::mpsc;
@@ -257,4 +258,27 @@ fn a_settled_call_allocates_nothing() {
     (0..2000).for_each(|_| step());
     let counted = allocation_counter::measure(|| (0..5000).for_each(|_| step()));
     assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn a_call_given_up_while_words_are_exchanged_breaks_nothing_off() {
+    let [mut alice, mut bob] = cores(LegKind::Onion);
+    for core in [&mut alice, &mut bob] {
+        core.add_path(path(0, 0));
+    }
+    let mut given_up = false;
+    for number in 0..20 {
+        let now = slot(number);
+        let packet = send(&mut alice, now, |_| true).unwrap();
+        bob.handle_packet(packet.path, &packet.packet, now);
+        // Bob has revealed, and Alice does not know it yet.
+        if bob.words_broken_off() && !given_up {
+            alice.send_control(ControlMessage::HangUp);
+            given_up = true;
+        }
+        let packet = send(&mut bob, now, |_| true).unwrap();
+        alice.handle_packet(packet.path, &packet.packet, slot(number + 1));
+    }
+    assert!(given_up);
+    assert!(!bob.words_broken_off());
 }

@@ -3,7 +3,7 @@
 //! One message is in flight at a time and rides in every packet until the peer acknowledges it:
 //! 50 packets a second over several legs make that faster than any window. A message that has not
 //! been in flight yet is withdrawn when a later one makes it void, so that the last word is never
-//! behind more than one other.
+//! behind more than two others.
 
 use std::collections::VecDeque;
 
@@ -56,7 +56,9 @@ impl ControlMessage {
     /// Whether an earlier message need no longer be said once this one is.
     const fn supersedes(&self, earlier: &Self) -> bool {
         match self {
-            Self::HangUp => true,
+            // A comparison that has begun is brought to its end: the peer would take a reveal that
+            // never comes for an attack.
+            Self::HangUp => !matches!(earlier, Self::SasReveal(_)),
             Self::Muted | Self::Unmuted => matches!(earlier, Self::Muted | Self::Unmuted),
             _ => false,
         }
@@ -174,14 +176,15 @@ impl ControlLane {
     /// Queues a message behind those not yet acknowledged. What it supersedes is withdrawn, unless
     /// it is in flight:
     ///
-    /// - [`ControlMessage::HangUp`] supersedes everything and is the last word: it always finds
-    ///   room, and what is sent after it is not kept;
+    /// - [`ControlMessage::HangUp`] supersedes everything but a reveal and is the last word: it
+    ///   always finds room, and of what is sent after it only a reveal is kept;
     /// - of [`ControlMessage::Muted`] and [`ControlMessage::Unmuted`] only the newest counts.
     ///
     /// # Errors
     /// [`LaneFull`] when [`CONTROL_QUEUE`] messages wait.
     pub fn send(&mut self, message: ControlMessage) -> Result<(), LaneFull> {
-        if self.queue.contains(&ControlMessage::HangUp) {
+        let last_word = self.queue.contains(&ControlMessage::HangUp);
+        if last_word && !matches!(message, ControlMessage::SasReveal(_)) {
             return Ok(());
         }
         self.withdraw(|waiting| message.supersedes(waiting));
@@ -201,6 +204,13 @@ impl ControlLane {
         let mut in_flight = true;
         self.queue
             .retain(|waiting| core::mem::take(&mut in_flight) || !superseded(waiting));
+    }
+
+    /// Whether a reveal was sent and the peer has not acknowledged it.
+    #[must_use]
+    pub fn reveal_waits(&self) -> bool {
+        let reveal = |waiting: &ControlMessage| matches!(waiting, ControlMessage::SasReveal(_));
+        self.queue.iter().any(reveal)
     }
 
     /// Whether everything sent has been acknowledged.

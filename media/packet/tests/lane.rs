@@ -46,6 +46,32 @@ fn all_said(from: &mut ControlLane, to: &mut ControlLane) -> Vec<ControlMessage>
 }
 
 #[test]
+fn a_comparison_that_has_begun_is_brought_to_its_end_around_a_hang_up() {
+    let (commit, reveal) = (
+        ControlMessage::SasCommit([1; 32]),
+        ControlMessage::SasReveal([2; 32]),
+    );
+    for before in [true, false] {
+        let (mut lane, mut peer) = (ControlLane::default(), ControlLane::default());
+        lane.send(commit).expect("room");
+        lane.send(ControlMessage::Muted).expect("room");
+        if before {
+            lane.send(reveal).expect("room");
+        }
+        lane.send(ControlMessage::HangUp).expect("always");
+        lane.send(ControlMessage::Unmuted).expect("not kept");
+        if !before {
+            lane.send(reveal).expect("kept");
+        }
+        let mut wanted = vec![commit, reveal, ControlMessage::HangUp];
+        if !before {
+            wanted.swap(1, 2);
+        }
+        assert_eq!(all_said(&mut lane, &mut peer), wanted);
+    }
+}
+
+#[test]
 fn a_hang_up_finds_room_in_a_full_lane_and_withdraws_what_waits() {
     let mut lane = ControlLane::default();
     for number in 0..16 {

@@ -164,15 +164,20 @@ impl Ledger {
             WALLET_TOKENS,
             WALLET_TOKENS,
         );
-        let before = state.contacts.iter().find(|c| c.id == id);
-        contact.invite_reused = before.is_some_and(|c| c.invite_reused);
+        // What the person has decided about the contact since an earlier try holds.
+        if let Some(before) = state.contacts.iter().find(|c| c.id == id) {
+            contact.invite_reused = before.invite_reused;
+            contact.ghost = before.ghost;
+            contact.name = before.name.clone();
+        }
         state.contacts.retain(|c| c.id != id);
         state.contacts.push(contact);
         self.commit(state)?;
         Ok(refill)
     }
 
-    /// The new contact has shown that the join went through. Returns its name the first time.
+    /// The new contact has shown that the join went through. Returns its name the first time, unless
+    /// it is a ghost by now.
     ///
     /// # Errors
     /// If it cannot be stored.
@@ -187,10 +192,11 @@ impl Ledger {
         let invite = state.invites.iter_mut().find(|i| i.id == id);
         let invite = invite.ok_or(Reason::InviteExpired)?;
         invite.complete = true;
-        let name = invite.name.clone();
+        let contact = state.contacts.iter().find(|c| c.id == id && !c.ghost);
+        let name = contact.map(|c| c.name.clone());
         withdraw_surplus(&mut state.invites);
         self.commit(state)?;
-        Ok(Some(name))
+        Ok(name)
     }
 
     /// When the next invite expires.

@@ -174,6 +174,27 @@ async fn a_join_survives_a_line_that_breaks_at_any_frame() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_contact_removed_before_its_join_was_confirmed_stays_removed() {
+    let world = World::new();
+    let setup = world.setup();
+    // Bob has answered, and his answer never arrives: in each of her three tries.
+    setup.tap.end_streams_after(&[SIGNALING_FRAME_BYTES; 3]);
+    let alice = world.person_with("alice", setup);
+    let mut bob = world.person("bob");
+    let invite = bob.invite("Alice");
+    bob.until("invite", reachable).await;
+    assert!(alice.join(&invite, "Bob").await.is_err());
+    assert!(bob.contact("Alice").is_some());
+    bob.engine.remove("Alice", Removal::Ghost).unwrap();
+    // To her it looks as if nothing had happened; he is told nothing and shown nobody.
+    assert_eq!(alice.join(&invite, "Bob").await, Ok(()));
+    assert!(bob.contact("Alice").is_none());
+    alice.dial("Bob").unwrap();
+    assert_eq!(bob.engine.contacts().len(), 0);
+    assert!(!bob.seen.iter().any(|e| added(e.clone()).is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_given_once() {
     let world = World::new();
     let bob = world.person("bob");

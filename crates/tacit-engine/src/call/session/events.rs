@@ -126,7 +126,7 @@ impl Call {
     }
 
     /// Only words that were on the screen can be confirmed.
-    fn verify(&self) {
+    pub(super) fn verify(&self) {
         if !self.words_shown {
             return;
         }
@@ -155,10 +155,11 @@ impl Call {
     }
 
     /// Counts an exchange of words that the peer began and did not bring to its end.
-    pub(super) fn count_broken_off(&self, s: &Session) {
+    pub(super) fn count_broken_off(&mut self, s: &Session) {
         if !s.core.words_broken_off() {
             return;
         }
+        self.trust.broken_off = self.trust.broken_off.saturating_add(1);
         let (shared, contact) = (Arc::clone(&self.shared), self.contact);
         let busy = shared.keep_running();
         tokio::task::spawn_blocking(move || {

@@ -54,6 +54,8 @@ impl Call {
                     Some(CallCommand::SetDevices(input, output)) => {
                         self.set_devices(input, output);
                     }
+                    // Stored at once; it is told once the call is back.
+                    Some(CallCommand::Verify(true)) => self.verify(),
                     Some(CallCommand::Verify(false)) => {
                         self.doubt();
                         return Err(Reason::NotVerified);
