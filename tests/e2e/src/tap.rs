@@ -14,6 +14,11 @@ pub const WINDOW: Duration = Duration::from_millis(100);
 /// Bytes that count as the same size: well below one Tor cell.
 const SIZE_STEP: u64 = 64;
 
+/// A Tor cell on a link.
+const CELL: u64 = 514;
+/// What TLS 1.3 adds to a record (RFC 8446 §5.2); a record holds one cell or several.
+const RECORD: u64 = 22;
+
 /// Bytes that passed at a time.
 #[derive(Clone, Copy, Debug)]
 struct Bytes {
@@ -144,6 +149,18 @@ pub fn sent_a_second(windows: &[Window]) -> f64 {
     bytes as f64 / (windows.len().max(1) as f64 * WINDOW.as_secs_f64())
 }
 
+/// Share of the windows in which the client sent nothing but whole cells in TLS records. Of other
+/// sizes hardly one in fifty would pass for that.
+#[must_use]
+pub fn whole_cells(windows: &[Window]) -> f64 {
+    let whole = |sent: u64| {
+        let cells = sent.div_ceil(CELL + RECORD)..=sent / CELL;
+        cells.into_iter().any(|n| (sent - n * CELL) % RECORD == 0)
+    };
+    let passed = windows.iter().filter(|w| whole(w.sent)).count();
+    count(passed) / count(windows.len())
+}
+
 /// Share of windows that an observer who has learnt both kinds tells right, each kind counting the
 /// same: 0.5 is guessing. Learns from one half and is tested on the other, both ways: by the sizes'
 /// frequencies (naive Bayes).
@@ -247,6 +264,19 @@ mod tests {
             let (a, b) = (call(170, seed, 536, 5), call(170, seed + 1_000, 536, 5));
             assert!(told_apart(&a, &b) <= chance(&a, &b), "seed {seed}");
         }
+    }
+
+    #[test]
+    fn whole_cells_are_told_from_other_sizes() {
+        let sent = |bytes| Window {
+            sent: bytes,
+            ..Window::default()
+        };
+        let cells: Vec<_> = (0..12).map(|n| sent(n * 536)).collect();
+        let together = [sent(2 * 514 + 22), sent(5 * 514 + 3 * 22)];
+        assert_eq!([whole_cells(&cells), whole_cells(&together)], [1.0, 1.0]);
+        let others: Vec<_> = (1..5000).map(sent).collect();
+        assert!(whole_cells(&others) < 0.02, "{}", whole_cells(&others));
     }
 
     /// The control: what the tests of real calls look for is found when it is there.

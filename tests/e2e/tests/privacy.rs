@@ -16,7 +16,7 @@ use tacit_e2e::demo::{Stage, meet};
 use tacit_e2e::person::Running;
 use tacit_e2e::scenarios::{Scenarios, lacking, tell, wanted};
 use tacit_e2e::stage::{Set, set};
-use tacit_e2e::tap::{Tap, Window, chance, sent_a_second, told_apart};
+use tacit_e2e::tap::{Tap, Window, chance, sent_a_second, told_apart, whole_cells};
 use tacit_quality::signal::write_wav;
 use tacit_quality::speech::{Text, assemble};
 use tacit_quality::{RATE, skipped};
@@ -167,6 +167,16 @@ fn alike(names: [&str; 2], a: &[Window], b: &[Window]) -> Outcome {
     })
 }
 
+/// One packet size: whatever the client's connections carry is whole cells.
+fn one_size(name: &str, windows: &[Window]) -> Outcome {
+    let whole = whole_cells(windows);
+    tell(&format!(
+        "  {name}: {:.1} % of windows hold whole cells",
+        whole * 100.0
+    ));
+    check(whole > 0.98, || format!("{name}: other sizes, {whole:.3}"))
+}
+
 /// A copy of what was seen in which silence sends as voice activity detection would have it.
 fn with_violation(silence: &[Window]) -> Vec<Window> {
     let halved = |w: &Window| Window {
@@ -283,6 +293,20 @@ async fn a_call_gives_nothing_away() {
         .await;
         all.run("open and muted microphones look alike", async {
             alike(["open", "muted"], &seen.open, &seen.muted)
+        })
+        .await;
+        all.run("every record holds whole cells", async {
+            one_size("speech", &seen.speech)?;
+            one_size("silence", &seen.silence)?;
+            one_size("open", &seen.open)?;
+            one_size("muted", &seen.muted)
+        })
+        .await;
+        all.run("control: a planted size is found", async {
+            let planted = with_violation(&seen.silence);
+            check(one_size("planted", &planted).is_err(), || {
+                "it is not".into()
+            })
         })
         .await;
         all.run("control: a planted difference is told apart", async {
