@@ -154,8 +154,8 @@ pub fn sent_a_second(windows: &[Window]) -> f64 {
 #[must_use]
 pub fn whole_cells(windows: &[Window]) -> f64 {
     let whole = |sent: u64| {
-        let cells = sent.div_ceil(CELL + RECORD)..=sent / CELL;
-        cells.into_iter().any(|n| (sent - n * CELL) % RECORD == 0)
+        let mut cells = sent.div_ceil(CELL + RECORD)..=sent / CELL;
+        cells.any(|n| (sent - n * CELL).is_multiple_of(RECORD))
     };
     let passed = windows.iter().filter(|w| whole(w.sent)).count();
     count(passed) / count(windows.len())
