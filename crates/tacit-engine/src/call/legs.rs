@@ -1,4 +1,4 @@
-//! Opening legs: onion streams to the peer's address, or allocations on a TURN server.
+//! How a call gets its legs, and onion streams to the peer's address.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,10 +8,9 @@ use std::time::Duration;
 use rand_core::{OsRng, RngCore as _};
 use tacit_crypto::SessionKeys;
 use tacit_legs::shell::{
-    Clock, LegHandle, LegOutput, OnionEnd, TurnSecurity, Wiring, accept_join, open_turn_leg,
-    spawn_onion_leg,
+    Clock, LegHandle, LegOutput, OnionEnd, TurnSecurity, Wiring, accept_join, spawn_onion_leg,
 };
-use tacit_legs::{CandidatePolicy, JoinAcceptor, LegEvent, Peer, TurnConfig, TurnCredentials};
+use tacit_legs::{JoinAcceptor, Peer, TurnCredentials};
 use tacit_signaling::payload::Candidates;
 use tacit_tor::Target;
 use tacit_types::{LegIndex, OnionKey, Reason};
@@ -24,8 +23,6 @@ use crate::network::{BoxStream, Network};
 const SPREAD: Duration = Duration::from_secs(3);
 /// Events of all legs of a call that may wait.
 const OUTPUTS: usize = 1024;
-/// A TURN allocation through Tor that takes longer is given up.
-const TURN_SETUP: Duration = Duration::from_secs(30);
 
 /// How a call gets its legs.
 pub(crate) enum LegPlan {
@@ -80,7 +77,7 @@ pub(crate) struct OpenedTurn {
     /// Sender side, for more legs.
     pub sender: mpsc::Sender<LegOutput>,
     /// Events.
-    pub outputs: mpsc::Receiver<LegOutput>,
+    pub outputs: Outputs,
     /// Events that came during set-up and still matter.
     pub early: Vec<LegOutput>,
 }
@@ -95,8 +92,39 @@ pub(crate) fn clock() -> Clock {
     Arc::new(crate::clock::now)
 }
 
-pub(crate) fn outputs() -> (mpsc::Sender<LegOutput>, mpsc::Receiver<LegOutput>) {
-    mpsc::channel(OUTPUTS)
+/// Events of a call's legs, by the legs' numbers in the call.
+pub(crate) struct Outputs {
+    receiver: mpsc::Receiver<LegOutput>,
+    /// Numbers in the call by those that the legs were opened with, if these differ. Legs that are
+    /// not here were left out.
+    numbers: Option<BTreeMap<LegIndex, LegIndex>>,
+}
+
+impl Outputs {
+    pub(crate) fn channel() -> (mpsc::Sender<LegOutput>, Self) {
+        let (sender, receiver) = mpsc::channel(OUTPUTS);
+        let numbers = None;
+        (sender, Self { receiver, numbers })
+    }
+
+    /// From here on legs are known by these numbers.
+    pub(super) fn renumber(&mut self, numbers: BTreeMap<LegIndex, LegIndex>) {
+        self.numbers = Some(numbers);
+    }
+
+    /// The next event; cancelling it loses nothing.
+    pub(crate) async fn recv(&mut self) -> Option<LegOutput> {
+        loop {
+            let mut output = self.receiver.recv().await?;
+            let Some(numbers) = &self.numbers else {
+                return Some(output);
+            };
+            if let Some(number) = numbers.get(&output.leg) {
+                output.leg = *number;
+                return Some(output);
+            }
+        }
+    }
 }
 
 pub(crate) fn seed() -> [u8; 32] {
@@ -177,130 +205,6 @@ pub(crate) fn accept_onion_streams(
             });
         }
     });
-}
-
-/// Opens allocations, one on a circuit each, and waits until all have succeeded or failed.
-///
-/// # Errors
-/// [`Reason::TurnUnreachable`] if fewer than two succeed, or they are not at one address.
-pub(crate) async fn open_turn_legs(
-    network: &Arc<dyn Network>,
-    access: Vec<TurnAccess>,
-    peers: Option<&Candidates>,
-    policy: CandidatePolicy,
-    report_circuits: bool,
-) -> Result<OpenedTurn, Reason> {
-    let (sender, mut outputs) = outputs();
-    let peers: Vec<Peer> = peers.map(peers_of).unwrap_or_default();
-    // Streams first: a circuit that fails costs one leg, and the others are numbered without a gap,
-    // because the peer is told them in order.
-    let connecting = access.into_iter().map(|access| {
-        let connect = network.connect(Target::Exit {
-            addr: access.server,
-        });
-        async move {
-            let stream = tokio::time::timeout(TURN_SETUP, connect).await.ok()?.ok()?;
-            Some((access, stream))
-        }
-    });
-    let streams = futures::future::join_all(connecting).await;
-    let opening = (0_u8..)
-        .zip(streams.into_iter().flatten())
-        .map(|(index, (access, stream))| {
-            let leg = LegIndex(index);
-            let wiring = Wiring {
-                leg,
-                clock: clock(),
-                outputs: sender.clone(),
-            };
-            let config = TurnConfig {
-                credentials: access.credentials,
-                peers: peers.clone(),
-                candidates: policy,
-                seed: seed(),
-            };
-            async move {
-                let hops = report_circuits
-                    .then(|| stream.dangerous_circuit_hops())
-                    .flatten();
-                let open = open_turn_leg(stream, access.security, config, wiring);
-                let handle = tokio::time::timeout(TURN_SETUP, open).await.ok()?;
-                let handle = handle
-                    .inspect_err(|error| tracing::debug!(%error, "TLS failed"))
-                    .ok()?;
-                Some((leg, handle, hops))
-            }
-        });
-    let opened = futures::future::join_all(opening).await;
-    let mut handles = BTreeMap::new();
-    let mut hops = BTreeMap::new();
-    for (leg, handle, path) in opened.into_iter().flatten() {
-        handles.insert(leg, handle);
-        hops.extend(path.map(|p| (leg, p)));
-    }
-    let mut early = Vec::new();
-    let mut allocated = BTreeMap::new();
-    let waiting = allocations(&mut handles, &mut outputs, &mut early, &mut allocated);
-    // Whoever is late is left out below.
-    let late = tokio::time::timeout(TURN_SETUP, waiting).await.is_err();
-    if late {
-        tracing::debug!("some TURN allocations are late");
-    }
-    let (address, ports) = one_address(&allocated, &mut handles).ok_or(Reason::TurnUnreachable)?;
-    let candidates = Candidates::new(address, ports).map_err(|_| Reason::TurnUnreachable)?;
-    Ok(OpenedTurn {
-        handles,
-        candidates,
-        hops,
-        sender,
-        outputs,
-        early,
-    })
-}
-
-/// Waits until every handle has its relayed address or is gone.
-async fn allocations(
-    handles: &mut BTreeMap<LegIndex, LegHandle>,
-    outputs: &mut mpsc::Receiver<LegOutput>,
-    early: &mut Vec<LegOutput>,
-    allocated: &mut BTreeMap<LegIndex, SocketAddr>,
-) {
-    while allocated.len() < handles.len() {
-        let Some(output) = outputs.recv().await else {
-            break;
-        };
-        match output.event {
-            LegEvent::Allocated(addr) => {
-                allocated.insert(output.leg, addr.into_inner());
-            }
-            LegEvent::Closed(end) => {
-                tracing::debug!(%end, "a TURN leg ended during its set-up");
-                handles.remove(&output.leg);
-                allocated.remove(&output.leg);
-            }
-            LegEvent::Packet(_) => {}
-            _ => early.push(output),
-        }
-    }
-}
-
-/// The peer is told one address and the ports in the order of the legs, so the indices must be
-/// 0, 1, 2, … without a gap: a leg that failed makes the later ones move down.
-fn one_address(
-    allocated: &BTreeMap<LegIndex, SocketAddr>,
-    handles: &mut BTreeMap<LegIndex, LegHandle>,
-) -> Option<(std::net::IpAddr, Vec<u16>)> {
-    let address = allocated.values().next()?.ip();
-    let mut ports = Vec::new();
-    for (expected, (leg, addr)) in allocated.iter().enumerate() {
-        // Candidates are numbered by their place; a gap would name another leg.
-        if usize::from(leg.0) != expected || addr.ip() != address {
-            break;
-        }
-        ports.push(addr.port());
-    }
-    handles.retain(|leg, _| usize::from(leg.0) < ports.len());
-    (ports.len() >= 2).then_some((address, ports))
 }
 
 /// The candidates as the legs know them.

@@ -123,6 +123,29 @@ async fn a_call_rings_through_an_operated_mailbox_and_carries_sound_both_ways() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn legs_that_fail_while_they_are_opened_cost_only_themselves() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    // Two of eight break off during TLS; the caller tells the callee of the others without a gap.
+    let mut limits = [usize::MAX; 8];
+    limits[0] = 600;
+    limits[4] = 600;
+    alice.tap.end_exit_streams_after(&limits);
+    let (call, _) = connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    let six = |e| match e {
+        Event::Quality(_, quality) => (quality.legs.len() == 6).then_some(()),
+        _ => None,
+    };
+    alice.until("six legs", six).await;
+    alice.hears(2).await;
+    bob.hears(2).await;
+    hang_up(&mut alice, call, &mut bob).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn somebody_without_a_turn_server_answers_an_operated_caller_with_onion_legs() {
     let Some(town) = Town::new().await else {
         return;

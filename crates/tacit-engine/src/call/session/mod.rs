@@ -21,7 +21,7 @@ use tacit_types::{LegIndex, LegKind, Reason, Role, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::legs::{LegPlan, Opened, OpenedTurn, outputs};
+use super::legs::{LegPlan, Opened, OpenedTurn, Outputs};
 use crate::api::{CallId, Event};
 use crate::clock::now;
 use crate::core::{BestPath, MediaCore, Meter, Surroundings};
@@ -145,7 +145,7 @@ pub(in crate::call) struct Session {
     pub(in crate::call) core: MediaCore,
     pub(in crate::call) link: Link,
     pub(in crate::call) handles: BTreeMap<LegIndex, LegHandle>,
-    pub(in crate::call) outputs: mpsc::Receiver<LegOutput>,
+    pub(in crate::call) outputs: Outputs,
     output_sender: mpsc::Sender<LegOutput>,
     opened: mpsc::Receiver<Opened>,
     opened_sender: mpsc::Sender<Opened>,
@@ -251,7 +251,7 @@ impl Call {
         OsRng.fill_bytes(&mut nonce);
         let playout = Playout::new(tacit_playout::Config::default());
         let core = MediaCore::new(&keys, kind, playout, OsRng.next_u64(), nonce, at);
-        let (output_sender, outputs) = outputs();
+        let (output_sender, outputs) = Outputs::channel();
         let (opened_sender, opened) = mpsc::channel(2 * MAX_LEGS);
         let mut session = Session {
             core,

@@ -41,6 +41,8 @@ struct Log {
     rings: Vec<Vec<u8>>,
     /// Bytes that the next opened streams deliver before they end.
     limits: VecDeque<usize>,
+    /// The same for streams through exits.
+    exit_limits: VecDeque<usize>,
     /// Legs deliver nothing.
     deaf: bool,
 }
@@ -112,6 +114,11 @@ impl Tap {
         self.log.lock().unwrap().deaf = true;
     }
 
+    /// As [`Self::end_streams_after`], for streams through exits.
+    pub(crate) fn end_exit_streams_after(&self, limits: &[usize]) {
+        self.log.lock().unwrap().exit_limits.extend(limits);
+    }
+
     fn wrap(&self, stream: BoxStream, key: OnionKey, port: u16, left: Option<usize>) -> BoxStream {
         let mut log = self.log.lock().unwrap();
         log.streams += 1;
@@ -134,7 +141,8 @@ impl Network for Tap {
         Box::pin(async move {
             let stream = opened.await?;
             let Target::Onion { key, port, .. } = target else {
-                return Ok(stream);
+                let limit = tap.log.lock().unwrap().exit_limits.pop_front();
+                return Ok(tap.wrap(stream, OnionKey([0; 32]), 0, limit));
             };
             let limit = tap.log.lock().unwrap().limits.pop_front();
             Ok(tap.wrap(stream, key, port, limit))
