@@ -265,7 +265,9 @@ fn words_of(event: &Event) -> String {
                 name.reveal()
             )
         }
-        Event::Stopped(reason) => format!("{} {}", reason.text(), reason.next_action()),
+        Event::Stopped(reason) | Event::MailboxLost(reason) => {
+            format!("{} {}", reason.text(), reason.next_action())
+        }
         _ => String::new(),
     }
 }
@@ -332,6 +334,7 @@ fn json_of(event: &Event) -> Value {
         Event::InviteReachable => json!({"event": "invite_reachable"}),
         Event::ContactAdded(name) => json!({"event": "contact_added", "name": name.reveal()}),
         Event::InviteReused(name) => json!({"event": "invite_reused", "name": name.reveal()}),
+        Event::MailboxLost(reason) => json!({"event": "mailbox_lost", "reason": reason.code()}),
         Event::Stopped(reason) => json!({"event": "stopped", "reason": reason.code()}),
         _ => json!({"event": "other"}),
     }

@@ -30,6 +30,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let config = setup::config(global)?;
     let mint = mint(args)?;
+    let mints = mint.is_some();
     let identity = identity(args.identity.as_deref())?;
     let address = onion_address(identity.public());
     let tor = setup::launch_tor(global, &config)?;
@@ -48,6 +49,13 @@ pub(crate) async fn run(
     let server = serve_operated(operated, incoming);
     let value = json!({"event": "server", "address": address});
     output.say(&value, &format!("Mailbox server at {address}"));
+    if !mints {
+        output.say(
+            &json!({"event": "no_credentials"}),
+            "Without --turn nobody gets TURN credentials here. People whose mailbox is here can be \
+             called only if they and their callers have `servers.credentials` set to another server.",
+        );
+    }
     let reachable = hosted.reachable();
     tokio::pin!(reachable);
     let mut told = false;

@@ -250,6 +250,9 @@ pub enum Event {
         /// All addresses.
         total: usize,
     },
+    /// A mailbox of ours on a server was lost in a way that the person should know of. It is tried
+    /// again after some minutes; until it is back its contact cannot reach us.
+    MailboxLost(Reason),
     /// Somebody rings.
     Incoming {
         /// The call.
@@ -358,6 +361,7 @@ impl Event {
             | Self::Ended(call, _) => Some(*call),
             Self::TorProgress { .. }
             | Self::Listening { .. }
+            | Self::MailboxLost(_)
             | Self::InviteReachable
             | Self::ContactAdded(_)
             | Self::InviteReused(_)

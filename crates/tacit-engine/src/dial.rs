@@ -202,7 +202,7 @@ impl Dial {
                 CallerEvent::Refused => return Ok(None),
                 CallerEvent::NoAnswer => return Err(Reason::PeerNoAnswer),
                 CallerEvent::ServerLost | CallerEvent::Close => return Err(Reason::ServerLost),
-                CallerEvent::Unreadable => return Err(Reason::InviteVersion),
+                CallerEvent::Unreadable => return Err(Reason::PeerVersion),
                 _ => {}
             }
         }

@@ -16,6 +16,7 @@ use crate::call::{CallCommand, Handshake, Sound};
 use crate::clock::{now, unix_now};
 use crate::dial::{Dial, RingFor};
 use crate::error::Error;
+use crate::host::Phase;
 use crate::ledger::Ledger;
 use crate::network::NetworkState;
 use crate::shared::{Factories, Settings, Shared};
@@ -28,20 +29,20 @@ const EVENTS: usize = 4096;
 pub struct Engine {
     shared: Arc<Shared>,
     _last: Arc<Last>,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
     hosting: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// Dropped with the last handle: nobody can hang up any more, so the calls end.
 struct Last {
     shared: Arc<Shared>,
-    stop: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
 }
 
 impl Drop for Last {
     fn drop(&mut self) {
         self.shared.hang_up_all();
-        self.stop.send_replace(true);
+        self.phase.send_replace(Phase::Over);
     }
 }
 
@@ -111,18 +112,18 @@ impl Engine {
             factories,
             events,
         ));
-        let (stop, stopped) = watch::channel(false);
-        tokio::spawn(tell_network(Arc::clone(&shared), stopped.clone()));
-        let hosting = tokio::spawn(crate::host::attend_all(Arc::clone(&shared), stopped));
+        let (phase, phases) = watch::channel(Phase::Running);
+        tokio::spawn(tell_network(Arc::clone(&shared), phases.clone()));
+        let hosting = tokio::spawn(crate::host::attend_all(Arc::clone(&shared), phases));
         let hosting = Arc::new(tokio::sync::Mutex::new(Some(hosting)));
         Ok((
             Self {
                 _last: Arc::new(Last {
                     shared: Arc::clone(&shared),
-                    stop: stop.clone(),
+                    phase: phase.clone(),
                 }),
                 shared,
-                stop,
+                phase,
                 hosting,
             },
             EventStream(stream),
@@ -287,11 +288,19 @@ impl Engine {
         Ok(self.shared.command(call, command)?)
     }
 
-    /// Ends all calls, lets their cover traffic run out (at most half a minute), withdraws all
-    /// addresses and ends the network. Cancelling it drops the rest at once.
+    /// Ends all calls, lets their cover traffic run out, withdraws all addresses and ends the network:
+    /// half a minute at most. Several mailboxes on servers leave one by one meanwhile, which takes up
+    /// to 21 seconds also without a call. Cancelling it drops the rest at once.
     pub async fn shutdown(&self) {
+        self.phase.send_if_modified(|phase| {
+            let runs = *phase == Phase::Running;
+            if runs {
+                *phase = Phase::Leaving;
+            }
+            runs
+        });
         self.shared.end_calls().await;
-        self.stop.send_replace(true);
+        self.phase.send_replace(Phase::Over);
         if let Some(task) = self.hosting.lock().await.take() {
             // It ends by itself; a panic in it was already reported.
             let _ = task.await;
@@ -301,7 +310,7 @@ impl Engine {
 }
 
 /// Passes on how far the network is, until the engine ends.
-async fn tell_network(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+async fn tell_network(shared: Arc<Shared>, mut phase: watch::Receiver<Phase>) {
     let Some(mut states) = shared.network().watch() else {
         return;
     };
@@ -317,7 +326,7 @@ async fn tell_network(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             changed = states.changed() => if changed.is_err() { return },
-            _ = stop.wait_for(|s| *s) => return,
+            _ = phase.wait_for(|p| *p == Phase::Over) => return,
         }
     }
 }

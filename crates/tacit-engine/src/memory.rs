@@ -52,10 +52,11 @@ impl MemoryNetwork {
         }
     }
 
-    /// The same network with exits to this computer, and to nowhere else: a target at a loopback
+    /// The same network with exits to this computer, and to nowhere else, by TCP without Tor: a
+    /// target at a loopback
     /// address is reached by real TCP, so that TURN legs work with a TURN server on this computer.
     #[must_use]
-    pub fn with_loopback_exits(mut self) -> Self {
+    pub fn with_dangerous_loopback_exits(mut self) -> Self {
         self.loopback_exits = true;
         self
     }

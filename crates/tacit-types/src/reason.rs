@@ -52,6 +52,7 @@ reasons! {
     PeerUnreachable = "peer.unreachable", "The other person's address cannot be reached.", "Ask them to run `tacit listen`, then try again.";
     PeerNoToken = "peer.no_token", "No call token is left for this contact.", "Keep `tacit listen` running on both sides for a while; tokens are renewed by themselves.";
     PeerNoAnswer = "peer.no_answer", "No answer.", "Call again later.";
+    PeerVersion = "peer.version", "The other person's Tacit is of another version.", "Update Tacit on both sides.";
     ContactUnknown = "contact.unknown", "There is no contact of that name.", "`tacit contacts` lists the names.";
     ContactExists = "contact.exists", "There is already a contact of that name.", "Choose another name with --name.";
     ContactBadName = "contact.bad_name", "That cannot be a contact's name.", "Use one line of at most 64 bytes.";
@@ -62,6 +63,7 @@ reasons! {
     InviteVersion = "invite.version", "This invite was made by another version of Tacit.", "Update Tacit on both sides.";
     TurnUnreachable = "turn.unreachable", "The TURN server cannot be reached or refused us.", "Check `servers.credentials`; whoever has no mailbox server can be called with `--legs onion`.";
     ServerLost = "server.lost", "The connection to the mailbox server was lost.", "Call again.";
+    ServerReplaced = "server.replaced", "Another device has taken over one of your mailboxes.", "Close Tacit on that device. If there is none, somebody has a copy of your profile: exchange new invites with your contacts.";
     ConfigInvalid = "config.invalid", "The configuration cannot be used.", "`tacit config check` shows the line.";
     AudioBadFile = "audio.bad_file", "The sound file cannot be used.", "Give a PCM WAV file with one or two audio channels.";
     AudioNoInput = "audio.no_input", "No microphone was found.", "Plug one in, or use --audio-in FILE.";

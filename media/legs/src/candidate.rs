@@ -32,6 +32,15 @@ impl CandidatePolicy {
         self.allow_local || candidate_is_public(addr)
     }
 
+    /// Whether a TURN server at `addr` may be connected to: a credential names it, and so whoever
+    /// minted that, who may be a contact. As with candidates; but TURN servers may be at port 443,
+    /// where most Tor exits let streams through.
+    #[must_use]
+    pub fn accepts_server(self, addr: SocketAddr) -> bool {
+        self.allow_local
+            || (ip_is_public(addr.ip()) && (addr.port() == 443 || port_is_public(addr)))
+    }
+
     /// The candidates of one peer that may be used: at most 16, all at the first one's address,
     /// each once, in the order given.
     #[must_use]
@@ -55,11 +64,19 @@ impl CandidatePolicy {
 /// no port below 1024.
 #[must_use]
 pub fn candidate_is_public(addr: SocketAddr) -> bool {
+    port_is_public(addr) && ip_is_public(addr.ip())
+}
+
+/// Below lie the ports of services that are nothing to a call.
+const fn port_is_public(addr: SocketAddr) -> bool {
     addr.port() >= 1024
-        && match addr.ip() {
-            IpAddr::V4(ip) => ipv4_is_public(ip),
-            IpAddr::V6(ip) => ipv6_is_public(ip),
-        }
+}
+
+fn ip_is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ipv4_is_public(ip),
+        IpAddr::V6(ip) => ipv6_is_public(ip),
+    }
 }
 
 /// The ranges of RFC 6890 and its registry that are not globally reachable.

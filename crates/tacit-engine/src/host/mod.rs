@@ -1,5 +1,6 @@
-//! Being reachable: hosts every address of ours and answers what arrives there.
+//! Being reachable: hosts an address of ours and answers what arrives there.
 
+mod addresses;
 mod calls;
 mod joins;
 mod resyncs;
@@ -18,20 +19,20 @@ use tacit_signaling::frame::{Attach, Handle};
 use tacit_signaling::payload::PipeMessage;
 use tacit_signaling::{Callee, Rate};
 use tacit_tor::{Audience, OnionHost, Target};
-use tacit_types::Reason;
 use tacit_types::limits::{ONION_PORT_LEGS, ONION_PORT_SIGNALING};
-use tokio::sync::{mpsc, watch};
+use tacit_types::{Reason, Timestamp};
+use tokio::sync::mpsc;
 
 use crate::api::Event;
 use crate::call::{LinkEvent, fresh_seed, random_up_to};
-use crate::clock::{now, unix_now};
+use crate::clock::now;
 use crate::dial::LINK_QUEUE;
 use crate::frames::FrameIo;
 use crate::ledger::{ContactId, For, OwnAddress, Reachable};
 use crate::network::{BoxStream, Host};
-use crate::ringer::Attended;
+use crate::ringer::{Attended, until};
 use crate::shared::Shared;
-use start::{Gate, tell_when_reachable};
+use start::{Gate, Reached, tell_when_reachable};
 
 /// Rings that a mailbox takes at once, and how long until one more.
 const RING_RATE: Rate = Rate {
@@ -46,98 +47,23 @@ const LEG_STREAMS: usize = 32;
 /// minute.
 const RETRY: Duration = Duration::from_secs(5);
 const RETRY_SPREAD: Duration = Duration::from_secs(10);
-/// Mailboxes that attach in one instant would be seen to be one person's, so at the start they
-/// attach within this time.
-const ATTACH_SPREAD: Duration = Duration::from_secs(20);
+/// The same for a mailbox that another device has taken over. Two honest devices of one person must
+/// not take it from each other all the time; and somebody with a stolen secret is told of again.
+const RETRY_REPLACED: Duration = Duration::from_secs(5 * 60);
+const RETRY_REPLACED_SPREAD: Duration = RETRY_REPLACED;
+/// What was under way at a mailbox when it was taken over goes on so long at most: then the server
+/// has closed the last handle.
+const HANDLE_LIFE: Duration = Duration::from_secs(180);
+/// Mailboxes that attach or leave in one instant would be seen to be one person's, so at the start
+/// they attach, and at the end they leave, within this time.
+const SPREAD: Duration = Duration::from_secs(20);
 /// After a join the engine runs on for this long at least: its last message is on its way, and who
 /// tried the same invite at the same time is told.
 const JOIN_LINGER: Duration = Duration::from_secs(5);
 
+pub(crate) use addresses::{Phase, attend_all};
+
 type Key = (tacit_types::OnionKey, tacit_types::MailboxId);
-
-/// Hosts whatever the ledger says, until the engine ends.
-pub(crate) async fn attend_all(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
-    let mut changed = shared.watch_addresses();
-    let mut running: BTreeMap<Key, Running> = BTreeMap::new();
-    let mut told = (0, 0);
-    // A task of its own, which ends with this one.
-    let mut renewing = tokio::task::JoinSet::new();
-    renewing.spawn(crate::resync::renew_all(Arc::clone(&shared)));
-    let (mut spread, gate) = (true, Gate::new());
-    let (reached_sender, mut reached) = mpsc::channel::<(Key, bool)>(16);
-    loop {
-        // A disk that cannot be written must not withdraw what is reachable.
-        let wanted = shared.with_ledger(|l| l.reachable(unix_now()));
-        let keys: BTreeMap<Key, Reachable> = wanted
-            .iter()
-            .flatten()
-            .map(|r| ((r.own.server, r.own.mailbox.id()), r.clone()))
-            .collect();
-        running.retain(|key, r| {
-            let keep = wanted.is_err() || keys.contains_key(key);
-            if !keep {
-                r.task.abort();
-            }
-            keep
-        });
-        let operated = keys.values().filter(|r| r.own.identity.is_none());
-        // One that comes later comes alone.
-        let spread = std::mem::replace(&mut spread, false) && operated.count() > 1;
-        for (key, reachable) in keys {
-            let purpose = reachable.purpose;
-            let entry = running.entry(key).or_insert_with(|| {
-                let address = Address::new(Arc::clone(&shared), reachable, gate.clone(), spread);
-                let reached = reached_sender.clone();
-                Running {
-                    up: false,
-                    purpose,
-                    task: tokio::spawn(address.attend(reached, key)),
-                }
-            });
-            // An invite may have been used since.
-            entry.purpose = purpose;
-        }
-        // Used invites are up for others to be told so, not for anybody to reach us.
-        let counted = || running.values().filter(|r| r.purpose != For::UsedInvite);
-        let (reachable, total) = (counted().filter(|r| r.up).count(), counted().count());
-        if std::mem::replace(&mut told, (reachable, total)) != (reachable, total) {
-            shared.event(Event::Listening { reachable, total });
-        }
-        tokio::select! {
-            change = changed.changed() => if change.is_err() { break },
-            () = next_expiry(&shared) => {}
-            Some((key, up)) = reached.recv() => {
-                if let Some(r) = running.get_mut(&key) {
-                    r.up = up;
-                    if r.purpose == For::Invite && up {
-                        shared.event(Event::InviteReachable);
-                    }
-                }
-            }
-            _ = stop.wait_for(|s| *s) => break,
-        }
-    }
-    for r in running.into_values() {
-        r.task.abort();
-    }
-}
-
-/// Waits until an invite expires, for ever without one.
-async fn next_expiry(shared: &Shared) {
-    match shared.with_ledger(|l| l.next_expiry()) {
-        Some(at) => {
-            let left = at.0.saturating_sub(unix_now().0).max(1);
-            tokio::time::sleep(Duration::from_secs(left)).await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-struct Running {
-    up: bool,
-    purpose: For,
-    task: tokio::task::JoinHandle<()>,
-}
 
 /// One address of ours.
 struct Address {
@@ -155,6 +81,7 @@ struct Address {
     /// Whether others of ours attach at the same time.
     spread: bool,
     gate: Gate,
+    reached: Reached,
 }
 
 /// An answered ring.
@@ -193,7 +120,13 @@ struct Outbound {
 }
 
 impl Address {
-    fn new(shared: Arc<Shared>, reachable: Reachable, gate: Gate, spread: bool) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        reachable: Reachable,
+        gate: Gate,
+        spread: bool,
+        reached: Reached,
+    ) -> Self {
         let Reachable { id, own, purpose } = reachable;
         Self {
             shared,
@@ -206,6 +139,7 @@ impl Address {
             attached: Vec::new(),
             spread,
             gate,
+            reached,
         }
     }
 
@@ -228,24 +162,25 @@ impl Address {
     }
 
     /// Hosts the address again and again until the task is ended.
-    async fn attend(mut self, reached: mpsc::Sender<(Key, bool)>, key: Key) {
+    async fn attend(mut self) {
         if self.spread && self.own.identity.is_none() {
             self.shared.network_started().await;
-            tokio::time::sleep(random_up_to(ATTACH_SPREAD)).await;
+            tokio::time::sleep(random_up_to(SPREAD)).await;
         }
         loop {
             let end = if self.own.identity.is_some() {
-                self.attend_embedded(&reached, key).await
+                self.attend_embedded().await
             } else {
-                self.attend_operated(&reached, key).await
+                self.attend_operated().await
             };
             tracing::debug!(
                 code = end.code(),
                 "an address is not reachable; it is tried again"
             );
-            let _ = reached.send((key, false)).await;
+            self.reached.tell(false).await;
             self.forget_rings();
-            tokio::time::sleep(RETRY + random_up_to(RETRY_SPREAD)).await;
+            let (at_least, spread) = retry_after(end);
+            tokio::time::sleep(at_least + random_up_to(spread)).await;
         }
     }
 
@@ -258,7 +193,7 @@ impl Address {
         self.outbox = mpsc::channel(LINK_QUEUE);
     }
 
-    async fn attend_embedded(&mut self, reached: &mpsc::Sender<(Key, bool)>, key: Key) -> Reason {
+    async fn attend_embedded(&mut self) -> Reason {
         let Some(identity) = self.own.identity.clone() else {
             return Reason::Internal;
         };
@@ -301,11 +236,11 @@ impl Address {
             machine: Callee::embedded(fresh_seed()),
             io,
         };
-        tell_when_reachable(&*host, reached.clone(), key, starting);
+        tell_when_reachable(&*host, self.reached.clone(), starting);
         self.serve(attended, Some((host, streams))).await
     }
 
-    async fn attend_operated(&mut self, reached: &mpsc::Sender<(Key, bool)>, key: Key) -> Reason {
+    async fn attend_operated(&mut self) -> Reason {
         let target = Target::Onion {
             key: self.own.server,
             port: ONION_PORT_SIGNALING,
@@ -326,10 +261,16 @@ impl Address {
                 Some(CalleeEvent::AttachRefused(_) | CalleeEvent::ServerLost) | None => {
                     return Reason::ServerLost;
                 }
+                Some(CalleeEvent::Replaced) => {
+                    self.taken_over().await;
+                    return Reason::ServerReplaced;
+                }
                 Some(_) => {}
             }
         }
-        let _ = reached.send((key, true)).await;
+        self.shared
+            .note_mint(self.own.server, attended.machine.mints());
+        self.reached.tell(true).await;
         self.serve(attended, None).await
     }
 
@@ -378,14 +319,28 @@ impl Address {
     ) -> Reason {
         let mut changed = self.shared.watch_addresses();
         self.attach_opened(&mut attended.machine);
+        let mut taken_over: Option<Timestamp> = None;
         loop {
+            if taken_over.is_some() && self.links.is_empty() {
+                return Reason::ServerReplaced;
+            }
             tokio::select! {
                 // The engine's end closes this channel, and then this task is ended, too.
-                Ok(()) = changed.changed() => self.attach_opened(&mut attended.machine),
+                Ok(()) = changed.changed(), if taken_over.is_none() => {
+                    self.attach_opened(&mut attended.machine);
+                }
                 event = attended.next() => match event {
+                    None | Some(CalleeEvent::ServerLost) if taken_over.is_some() => {
+                        return Reason::ServerReplaced;
+                    }
                     None | Some(CalleeEvent::ServerLost) => return Reason::ServerLost,
+                    Some(CalleeEvent::Replaced) => {
+                        taken_over = Some(now() + HANDLE_LIFE);
+                        self.taken_over().await;
+                    }
                     Some(event) => self.on_event(&mut attended.machine, event),
                 },
+                () = until(taken_over) => return Reason::ServerReplaced,
                 Some(out) = self.outbox.1.recv() => self.on_outbound(&mut attended.machine, out),
                 stream = accept(&mut hosted) => match stream {
                     None => return Reason::TorLost,
@@ -398,6 +353,13 @@ impl Address {
                 },
             }
         }
+    }
+
+    /// Another holder of our secret has the mailbox now. What was under way here goes on.
+    async fn taken_over(&self) {
+        self.shared
+            .event(Event::MailboxLost(Reason::ServerReplaced));
+        self.reached.tell(false).await;
     }
 
     fn on_leg_stream(&self, stream: BoxStream) {
@@ -427,9 +389,6 @@ impl Address {
             CalleeEvent::Closed(handle) => {
                 self.tell(handle, LinkEvent::Lost);
                 self.links.remove(&handle);
-            }
-            CalleeEvent::Replaced => {
-                tracing::warn!("another device took over one of our mailboxes")
             }
             _ => {}
         }
@@ -476,5 +435,27 @@ async fn accept(
     match hosted {
         Some((host, _)) => host.accept().await,
         None => std::future::pending().await,
+    }
+}
+
+/// How long to wait before an address whose server was lost in this way is tried again: at least, and
+/// by how much longer by chance. Nothing but this one address may matter.
+const fn retry_after(end: Reason) -> (Duration, Duration) {
+    match end {
+        Reason::ServerReplaced => (RETRY_REPLACED, RETRY_REPLACED_SPREAD),
+        _ => (RETRY, RETRY_SPREAD),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_mailbox_is_back_in_time_for_a_resume_and_one_taken_over_is_not_fought_for() {
+        let (at_least, spread) = retry_after(Reason::ServerLost);
+        assert!(at_least + spread < Duration::from_secs(20));
+        let (at_least, _) = retry_after(Reason::ServerReplaced);
+        assert!(at_least >= Duration::from_secs(300));
     }
 }

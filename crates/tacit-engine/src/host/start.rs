@@ -15,6 +15,20 @@ const STARTING: usize = 32;
 /// One that takes longer makes room for the next.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Tells whether an address can be reached.
+#[derive(Clone)]
+pub(super) struct Reached {
+    pub(super) key: Key,
+    pub(super) tell: mpsc::Sender<(Key, bool)>,
+}
+
+impl Reached {
+    pub(super) async fn tell(&self, up: bool) {
+        // If the engine has ended nobody wants to know.
+        let _ = self.tell.send((self.key, up)).await;
+    }
+}
+
 /// Lets addresses start.
 #[derive(Clone)]
 pub(super) struct Gate(Arc<Semaphore>);
@@ -35,12 +49,7 @@ impl Gate {
 }
 
 /// Reports when the address can be reached, and lets the next one start.
-pub(super) fn tell_when_reachable(
-    host: &dyn Host,
-    reached: mpsc::Sender<(Key, bool)>,
-    key: Key,
-    starting: Starting,
-) {
+pub(super) fn tell_when_reachable(host: &dyn Host, reached: Reached, starting: Starting) {
     let reachable = host.reachable();
     tokio::spawn(async move {
         let watch = async {
@@ -54,10 +63,9 @@ pub(super) fn tell_when_reachable(
         };
         tokio::select! {
             up = watch => if up {
-                // If the engine has ended nobody wants to know.
-                let _ = reached.send((key, true)).await;
+                reached.tell(true).await;
             },
-            () = reached.closed() => {}
+            () = reached.tell.closed() => {}
         }
     });
 }

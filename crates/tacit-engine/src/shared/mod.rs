@@ -2,6 +2,7 @@
 
 mod calls;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     factories: Mutex<Factories>,
     calls: Mutex<Calls>,
     resyncs: Mutex<ResyncTimes>,
+    /// Servers of our mailboxes that said that they mint no TURN credentials.
+    mintless: Mutex<BTreeSet<OnionKey>>,
     events: broadcast::Sender<Event>,
     /// Raised when the set of our addresses has changed.
     addresses: watch::Sender<u64>,
@@ -85,6 +88,7 @@ impl Shared {
             factories: Mutex::new(factories),
             calls: Mutex::default(),
             resyncs: Mutex::default(),
+            mintless: Mutex::default(),
             addresses: watch::Sender::new(0),
             winding_down: watch::Sender::new(0),
         }
@@ -214,11 +218,23 @@ impl Shared {
     /// Who mints the TURN credentials of a call with a contact, if anybody does: the server that was
     /// configured for it; a caller without one asks the server of the mailbox that it rings, so that
     /// both ends come to one TURN server by themselves; last, the server of our own mailbox. A callee
-    /// never asks the caller's: nobody else chooses where it connects to.
+    /// never asks the caller's: nobody else chooses where it connects to. Our mailbox's server is out
+    /// of the question if it has said that it mints none.
     pub(crate) fn credentials_server(&self, contact: ContactId, role: Role) -> Option<OnionKey> {
         let (ours, theirs) = self.with_ledger(|l| l.mailbox_servers(contact));
         let theirs = theirs.filter(|_| role == Role::Caller);
+        let ours = ours.filter(|server| !lock(&self.mintless).contains(server));
         self.settings.credentials.or(theirs).or(ours)
+    }
+
+    /// A server of a mailbox of ours said whether it mints credentials.
+    pub(crate) fn note_mint(&self, server: OnionKey, mints: bool) {
+        let mut mintless = lock(&self.mintless);
+        if mints {
+            mintless.remove(&server);
+        } else {
+            mintless.insert(server);
+        }
     }
 
     /// Opens allocations with credentials from `server`.
@@ -228,8 +244,8 @@ impl Shared {
         peers: Option<&Candidates>,
     ) -> Result<OpenedTurn, Reason> {
         let count = usize::from(self.settings.legs);
-        let access = crate::credentials::fetch(&*self.network, server, count).await?;
         let (policy, report) = (self.settings.candidates, self.settings.report_circuits);
+        let access = crate::credentials::fetch(&*self.network, server, count, policy).await?;
         open_turn_legs(&self.network, access, peers, policy, report).await
     }
 }

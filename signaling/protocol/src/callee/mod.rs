@@ -80,6 +80,8 @@ pub struct Callee {
     rng: ChaCha20Rng,
     /// None when embedded.
     pings: Option<Pings>,
+    /// The server's greeting said that it mints TURN credentials.
+    mints: bool,
     sessions: BTreeMap<Handle, PipeSession>,
     transmits: VecDeque<FrameBytes>,
     events: VecDeque<CalleeEvent>,
@@ -123,6 +125,7 @@ impl Callee {
             state,
             rng,
             pings,
+            mints: false,
             sessions: BTreeMap::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -268,6 +271,12 @@ impl Callee {
         sessions.chain(late).chain(pings).min_by_key(|(at, _)| *at)
     }
 
+    /// Whether the operated server said in its greeting that it mints TURN credentials.
+    #[must_use]
+    pub const fn mints(&self) -> bool {
+        self.mints
+    }
+
     /// What was thrown away so far.
     #[must_use]
     pub const fn drops(&self) -> &DropCounts {
@@ -305,6 +314,7 @@ impl Callee {
             self.drops.count(DropReason::Version);
             return self.lost();
         }
+        self.mints = hello.services.credentials;
         self.transmits
             .extend(attaches.iter().map(|a| Frame::Attach(a.clone()).encode()));
         self.state = State::Attaching {

@@ -230,13 +230,23 @@ impl Impostor {
 
     /// Answers the next ring with legs of this kind, whatever was offered.
     pub(crate) async fn answer(&self, line: &mut Line<Callee>, leg_kind: LegKind) -> Handle {
+        self.answer_with(line, leg_kind, 4).await
+    }
+
+    /// Answers the next ring with legs of this kind and number, whatever was offered.
+    pub(crate) async fn answer_with(
+        &self,
+        line: &mut Line<Callee>,
+        leg_kind: LegKind,
+        legs: u8,
+    ) -> Handle {
         let ring = self.rung(line).await;
         let handle = ring.handle();
         let reply = Reply {
             status: Status::Ringing,
             highest_version: PROTOCOL_VERSION,
             leg_kind,
-            legs: 4,
+            legs,
             candidates: None,
             last_batch: self.held.last_batch(),
             refill: None,

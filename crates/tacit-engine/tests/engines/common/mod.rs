@@ -23,7 +23,7 @@ pub(crate) use disk::Disk;
 pub(crate) use impostor::{Impostor, Line, signaling_stream};
 pub(crate) use server::{MailboxServer, coturn};
 pub(crate) use sound::share_of;
-pub(crate) use tap::{Tap, Write};
+pub(crate) use tap::{ATTACH, Tap, Write};
 
 /// An event that has not come by then will not come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -50,7 +50,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
-            network: MemoryNetwork::new(Duration::from_millis(60)).with_loopback_exits(),
+            network: MemoryNetwork::new(Duration::from_millis(60)).with_dangerous_loopback_exits(),
             dir: tempfile::tempdir().unwrap(),
         }
     }

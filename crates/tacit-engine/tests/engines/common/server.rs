@@ -34,13 +34,24 @@ pub(crate) struct MailboxServer {
 impl MailboxServer {
     /// A server that mints credentials for `coturn`.
     pub(crate) async fn start(network: &MemoryNetwork, coturn: &Coturn) -> Self {
-        let mut server = Self {
+        let mut server = Self::new(network);
+        server.run(coturn).await;
+        server
+    }
+
+    /// A server that mints nothing.
+    pub(crate) async fn start_without_turn(network: &MemoryNetwork) -> Self {
+        let mut server = Self::new(network);
+        server.serve(None).await;
+        server
+    }
+
+    fn new(network: &MemoryNetwork) -> Self {
+        Self {
             network: network.clone(),
             identity: OnionIdentity::generate(&mut OsRng),
             running: None,
-        };
-        server.run(coturn).await;
-        server
+        }
     }
 
     /// Starts it again, at the same address and with nothing in its memory.
@@ -51,8 +62,12 @@ impl MailboxServer {
             coturn.pin().0,
             Zeroizing::new(coturn.secret().as_bytes().to_vec()),
         );
+        self.serve(Some(mint)).await;
+    }
+
+    async fn serve(&mut self, mint: Option<CredentialMint>) {
         let config = OperatedConfig {
-            mint: Some(mint),
+            mint,
             ..OperatedConfig::default()
         };
         let host = OnionHost {

@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 /// A RING frame's first byte.
 const RING: u8 = 0x0c;
+/// An ATTACH frame's first byte.
+pub(crate) const ATTACH: u8 = 0x05;
 
 /// One write of an engine to one of its streams.
 #[derive(Clone, Debug)]
@@ -37,8 +39,10 @@ pub(crate) struct Write {
 struct Log {
     streams: usize,
     writes: Vec<Write>,
-    /// Every RING, as it was sent.
-    rings: Vec<Vec<u8>>,
+    /// Every RING and every ATTACH, as it was sent.
+    frames: Vec<Vec<u8>>,
+    /// Streams that have ended, and when.
+    ends: Vec<(usize, Instant)>,
     /// Bytes that the next opened streams deliver before they end.
     limits: VecDeque<usize>,
     /// The same for streams through exits.
@@ -101,7 +105,23 @@ impl Tap {
     }
 
     pub(crate) fn rings(&self) -> Vec<Vec<u8>> {
-        self.log.lock().unwrap().rings.clone()
+        self.frames(RING)
+    }
+
+    pub(crate) fn attaches(&self) -> Vec<Vec<u8>> {
+        self.frames(ATTACH)
+    }
+
+    fn frames(&self, first: u8) -> Vec<Vec<u8>> {
+        let mut frames = self.log.lock().unwrap().frames.clone();
+        frames.retain(|f| f[0] == first);
+        frames
+    }
+
+    /// When this stream ended, if it has.
+    pub(crate) fn end_of(&self, stream: usize) -> Option<Instant> {
+        let log = self.log.lock().unwrap();
+        log.ends.iter().find(|(s, _)| *s == stream).map(|e| e.1)
     }
 
     /// Each of the next streams that are opened ends after so many bytes were read from it.
@@ -198,6 +218,14 @@ struct Tapped {
 
 impl ByteStream for Tapped {}
 
+impl Drop for Tapped {
+    fn drop(&mut self) {
+        if let Ok(mut log) = self.log.lock() {
+            log.ends.push((self.number, Instant::now()));
+        }
+    }
+}
+
 impl AsyncRead for Tapped {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -240,8 +268,8 @@ impl AsyncWrite for Tapped {
                 at: Instant::now(),
             };
             let mut log = self.log.lock().unwrap();
-            if write.port == ONION_PORT_SIGNALING && write.first == RING {
-                log.rings.push(buf[..len].to_vec());
+            if write.port == ONION_PORT_SIGNALING && [RING, ATTACH].contains(&write.first) {
+                log.frames.push(buf[..len].to_vec());
             }
             log.writes.push(write);
         }
