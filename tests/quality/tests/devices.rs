@@ -126,89 +126,58 @@ fn a_lost_sound_server_is_reported_and_found_again() {
     );
 }
 
-#[test]
-fn a_changed_default_is_followed() {
+/// Plays a tone; when `events` have been told (the first is "started", after which `change` is
+/// made), it comes out of `sink` as it should.
+fn tone_comes_out_of(
+    sink: &str,
+    more: &[&str],
+    events: &[&str],
+    change: impl Fn(&PulseNullSinks) -> bool,
+) {
     let Some(daemon) = daemon() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("microphone.wav");
-    let mut child = loopback(
-        &daemon,
-        &folder.path().join("heard.wav"),
-        &["--seconds", "6"],
-    )
-    .stdout(Stdio::piped())
-    .spawn()
-    .expect("the program runs");
+    let file = folder.path().join("played.wav");
+    let heard = folder.path().join("heard.wav");
+    let mut child = loopback(&daemon, &heard, &[&["--seconds", "6"], more].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
     let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    assert!(
-        lines
-            .next()
-            .expect("a line")
-            .expect("readable")
-            .contains("started")
-    );
-    // Crosswise: the tone now goes to the sink whose monitor was the microphone.
-    assert!(daemon.set_defaults("loudspeaker", "microphone"));
-    for _ in 0..2 {
+    let mut expect = |event: &str| {
         let line = lines.next().expect("a line").expect("readable");
-        assert!(line.contains("audio.switched"), "{line}");
-    }
-    let recorder = daemon.record("microphone", &file).expect("parec");
+        assert!(line.contains(event), "{line}");
+    };
+    expect("started");
+    assert!(change(&daemon));
+    events.iter().copied().for_each(&mut expect);
+    let recorder = daemon.record(sink, &file).expect("parec");
+    // What the program says at its end must have a reader.
+    let rest = std::thread::spawn(move || lines.count());
     assert!(child.wait().expect("it ends").success());
     drop(recorder);
+    assert_eq!(rest.join().expect("no panic"), 1, "the report alone");
     let played = settled(&file);
     assert!((usual_amplitude_at(&played, 440.0) - 0.25).abs() < 0.05);
+}
+
+#[test]
+fn a_changed_default_is_followed() {
+    // Crosswise: the tone now goes to the sink whose monitor was the microphone.
+    let crosswise = |daemon: &PulseNullSinks| daemon.set_defaults("loudspeaker", "microphone");
+    let switched = ["audio.switched"; 2];
+    tone_comes_out_of("microphone", &[], &switched, crosswise);
 }
 
 #[test]
 fn another_loudspeaker_is_chosen_in_mid_call() {
-    let Some(daemon) = daemon() else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("microphone.wav");
-    let mut child = loopback(
-        &daemon,
-        &folder.path().join("heard.wav"),
-        &["--seconds", "6", "--then-to", "microphone"],
-    )
-    .stdout(Stdio::piped())
-    .spawn()
-    .expect("the program runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    for event in ["started", "audio.switched"] {
-        let line = lines.next().expect("a line").expect("readable");
-        assert!(line.contains(event), "{line}");
-    }
-    let recorder = daemon.record("microphone", &file).expect("parec");
-    assert!(child.wait().expect("it ends").success());
-    drop(recorder);
-    let played = settled(&file);
-    assert!((usual_amplitude_at(&played, 440.0) - 0.25).abs() < 0.05);
+    let more = ["--then-to", "microphone"];
+    tone_comes_out_of("microphone", &more, &["audio.switched"], |_| true);
 }
 
 #[test]
 fn a_loudspeaker_that_is_not_there_is_told_and_the_one_before_goes_on() {
-    let Some(daemon) = daemon() else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("loudspeaker.wav");
-    let mut child = loopback(
-        &daemon,
-        &folder.path().join("heard.wav"),
-        &["--seconds", "5", "--then-to", "no such thing"],
-    )
-    .stdout(Stdio::piped())
-    .spawn()
-    .expect("the program runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-    for event in ["started", "audio.unavailable"] {
-        let line = lines.next().expect("a line").expect("readable");
-        assert!(line.contains(event), "{line}");
-    }
-    let recorder = daemon.record("loudspeaker", &file).expect("parec");
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success());
-    drop(recorder);
-    let played = settled(&file);
-    assert!((usual_amplitude_at(&played, 440.0) - 0.25).abs() < 0.05);
+    let more = ["--then-to", "no such thing"];
+    tone_comes_out_of("loudspeaker", &more, &["audio.unavailable"], |_| true);
 }
 
 #[test]
