@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Pair, SERVER, World, attaches, offer, psk_of, reply, rng, secs};
+use common::{Invite, Pair, SERVER, World, attaches, offer, psk_of, reply, rng, secs};
 use core::time::Duration;
 use tacit_crypto::{
     BatchNumber, Generation, HolderWallet, IssuerWallet, Mailbox, SessionKeys, StaticKeypair,
@@ -51,16 +51,12 @@ fn the_message(events: Vec<CalleeEvent>) -> (Handle, PipeMessage) {
 #[test]
 fn a_join_gives_both_sides_what_they_need_to_ring() {
     let mut rng = rng(3);
-    let (inviter, joiner) = (
-        StaticKeypair::generate(&mut rng),
-        StaticKeypair::generate(&mut rng),
-    );
-    let invite = Mailbox::generate(&mut rng);
-    let (token, psk) = (invite.reserved_token(0), SecretBytes::new([6; 32]));
+    let invite = Invite::new(&mut rng);
+    let joiner = StaticKeypair::generate(&mut rng);
     let (mut inviter_box, mut joiner_box) =
         (Mailbox::generate(&mut rng), Mailbox::generate(&mut rng));
     let mut world = World::new(ServerConfig::Embedded);
-    let owner = world.add_owner(&attaches(&invite, common::FAST));
+    let owner = world.add_owner(&attaches(&invite.mailbox, common::FAST));
     let conn = world.add_caller();
 
     let opening = Opening::Join(JoinOffer {
@@ -68,27 +64,8 @@ fn a_join_gives_both_sides_what_they_need_to_ring() {
         address: address(&joiner_box),
         refill: None,
     });
-    let (now, remote) = (world.now, inviter.public());
-    let to = RingTo {
-        server: SERVER,
-        mailbox: invite.id(),
-        token,
-        local: &joiner,
-        remote: &remote,
-        psk: Some(&psk),
-        opening: &opening,
-    };
-    world.caller(conn).ring(&to, now).unwrap();
-    world.settle();
-    let authority = Authority {
-        server: SERVER,
-        mailbox: invite.id(),
-        token,
-        local: &inviter,
-        remote: None,
-        psk: Some(&psk),
-    };
-    let ring = world.the_ring(owner).authenticate(&authority).unwrap();
+    let ring = invite.join(&mut world, (owner, conn), &joiner, &opening);
+    let now = world.now;
     assert_eq!(ring.remote_static(), joiner.public());
     assert_eq!(ring.opening(), &opening);
 
@@ -163,11 +140,9 @@ fn take(wallet: &mut HolderWallet, issued_by: &Mailbox, message: PipeMessage) {
 #[test]
 fn a_second_joiner_is_told_that_the_invite_is_used() {
     let mut rng = rng(4);
-    let inviter = StaticKeypair::generate(&mut rng);
-    let invite = Mailbox::generate(&mut rng);
-    let (token, psk) = (invite.reserved_token(0), SecretBytes::new([6; 32]));
+    let invite = Invite::new(&mut rng);
     let mut world = World::new(ServerConfig::Embedded);
-    let owner = world.add_owner(&attaches(&invite, common::FAST));
+    let owner = world.add_owner(&attaches(&invite.mailbox, common::FAST));
     let mut first = None;
     for n in 0..3 {
         let joiner = if n == 1 {
@@ -178,37 +153,16 @@ fn a_second_joiner_is_told_that_the_invite_is_used() {
         let conn = world.add_caller();
         let opening = Opening::Join(JoinOffer {
             highest_version: 1,
-            address: address(&invite),
+            address: address(&invite.mailbox),
             refill: None,
         });
-        let (now, remote) = (world.now, inviter.public());
-        let to = RingTo {
-            server: SERVER,
-            mailbox: invite.id(),
-            token,
-            local: &joiner,
-            remote: &remote,
-            psk: Some(&psk),
-            opening: &opening,
-        };
-        world.caller(conn).ring(&to, now).unwrap();
-        world.settle();
-        let ring = world.the_ring(owner);
-        let ring = ring
-            .authenticate(&Authority {
-                server: SERVER,
-                mailbox: invite.id(),
-                token,
-                local: &inviter,
-                remote: None,
-                psk: Some(&psk),
-            })
-            .unwrap();
+        let ring = invite.join(&mut world, (owner, conn), &joiner, &opening);
+        let now = world.now;
         let taken = first.get_or_insert(joiner.clone()).public() != ring.remote_static();
         let reply = if taken {
             JoinReply::used(1)
         } else {
-            let address = Some(address(&invite));
+            let address = Some(address(&invite.mailbox));
             JoinReply {
                 status: Status::Done,
                 highest_version: 1,

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Pair, World, attaches, offer, psk_of, ring_frame, rng, secs};
+use common::{Pair, Scene, World, attaches, offer, psk_of, ring_frame, rng, secs};
 use core::time::Duration;
 use tacit_crypto::{BatchNumber, Generation, Mailbox, Token};
 use tacit_signaling::frame::{Answer, Frame, FrameBytes, Opaque, Ring};
@@ -203,12 +203,13 @@ fn real_ring(world: &mut World, pair: &Pair, token: Token, psk: &tacit_crypto::P
 /// Flips a bit in each byte of each frame that callee and caller get: nobody moves, nobody panics.
 #[test]
 fn every_flipped_bit_of_an_answer_and_a_pipe_is_dropped() {
-    let mut pair = Pair::new(1);
-    let mut world = World::new(ServerConfig::operated());
-    let callee = world.add_callee(pair.attaches());
-    let caller = world.add_caller();
-    let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
+    let Scene {
+        pair,
+        mut world,
+        callee,
+        caller,
+        ..
+    } = Scene::rung();
     world.caller_events(caller);
     let ring = world.the_ring(callee);
     let handle = ring.handle();
@@ -284,11 +285,14 @@ fn one_token_from_two_circuits_rings_once() {
 
 #[test]
 fn a_replay_after_a_restart_is_refused_by_the_bitmap_and_by_the_callee() {
-    let mut pair = Pair::new(1);
-    let mut world = World::new(ServerConfig::operated());
-    let callee = world.add_callee(pair.attaches());
-    let caller = world.add_caller();
-    let (token, psk) = pair.holder.next_token().unwrap();
+    let Scene {
+        mut pair,
+        mut world,
+        callee,
+        caller,
+        token,
+        psk,
+    } = Scene::new();
     let stale = pair.attaches();
     world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
     let ring = world.the_ring(callee);
@@ -320,12 +324,14 @@ fn a_replay_after_a_restart_is_refused_by_the_bitmap_and_by_the_callee() {
 
 #[test]
 fn a_reflected_message_1_is_no_answer_and_no_ring() {
-    let mut pair = Pair::new(1);
-    let mut world = World::new(ServerConfig::operated());
-    let callee = world.add_callee(pair.attaches());
-    let caller = world.add_caller();
-    let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
+    let Scene {
+        pair,
+        mut world,
+        callee,
+        caller,
+        token,
+        psk,
+    } = Scene::rung();
     world.caller_events(caller);
     let ring = world.the_ring(callee);
     let mut message_2 = [0; 475];
@@ -365,12 +371,14 @@ fn message_1_of(
 /// The prologue binds server, mailbox, purpose, token and nonce: message 1 works nowhere else.
 #[test]
 fn message_1_is_bound_to_where_it_was_sent() {
-    let mut pair = Pair::new(1);
-    let mut world = World::new(ServerConfig::operated());
-    let callee = world.add_callee(pair.attaches());
-    let caller = world.add_caller();
-    let (token, psk) = pair.holder.next_token().unwrap();
-    world.ring_call(caller, &pair, (token, &psk), pair.holder.last_batch());
+    let Scene {
+        pair,
+        mut world,
+        callee,
+        token,
+        psk,
+        ..
+    } = Scene::rung();
     let ring = world.the_ring(callee);
     let public = pair.caller.public();
     let good = tacit_signaling::Authority {
@@ -516,11 +524,14 @@ fn every_flipped_byte_of_a_ring_in_fails_at_the_callee() {
 /// An ephemeral key of low order makes a Diffie-Hellman result all zero: refused in both messages.
 #[test]
 fn keys_of_low_order_are_dropped() {
-    let mut pair = Pair::new(1);
-    let mut world = World::new(ServerConfig::operated());
-    let callee = world.add_callee(pair.attaches());
-    let caller = world.add_caller();
-    let (token, psk) = pair.holder.next_token().unwrap();
+    let Scene {
+        pair,
+        mut world,
+        callee,
+        caller,
+        token,
+        psk,
+    } = Scene::new();
     let frame = real_ring(&mut world, &pair, token, &psk);
     let mut holder = pair.holder.clone();
     for low in [0_u8, 1] {

@@ -94,6 +94,96 @@ impl Pair {
     }
 }
 
+/// A pair on an operated server, and a token that the caller may ring with.
+pub struct Scene {
+    pub pair: Pair,
+    pub world: World,
+    pub callee: ConnectionId,
+    pub caller: ConnectionId,
+    pub token: Token,
+    pub psk: tacit_crypto::Psk,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        let mut pair = Pair::new(1);
+        let mut world = World::new(ServerConfig::operated());
+        let callee = world.add_callee(pair.attaches());
+        let caller = world.add_caller();
+        let (token, psk) = pair.holder.next_token().unwrap();
+        Self {
+            pair,
+            world,
+            callee,
+            caller,
+            token,
+            psk,
+        }
+    }
+
+    /// The caller has rung.
+    pub fn rung() -> Self {
+        let mut scene = Self::new();
+        let (token, last) = ((scene.token, &scene.psk), scene.pair.holder.last_batch());
+        scene
+            .world
+            .ring_call(scene.caller, &scene.pair, token, last);
+        scene
+    }
+}
+
+/// An invite's own mailbox, and what is in the invite.
+pub struct Invite {
+    pub inviter: StaticKeypair,
+    pub mailbox: Mailbox,
+    pub token: Token,
+    pub psk: tacit_crypto::Psk,
+}
+
+impl Invite {
+    pub fn new(rng: &mut ChaCha20Rng) -> Self {
+        let inviter = StaticKeypair::generate(rng);
+        let mailbox = Mailbox::generate(rng);
+        Self {
+            inviter,
+            token: mailbox.reserved_token(0),
+            psk: SecretBytes::new([6; 32]),
+            mailbox,
+        }
+    }
+
+    /// `joiner` rings for a join; the inviter's end of that.
+    pub fn join(
+        &self,
+        world: &mut World,
+        (owner, conn): (ConnectionId, ConnectionId),
+        joiner: &StaticKeypair,
+        opening: &Opening,
+    ) -> AuthenticatedRing {
+        let (now, remote) = (world.now, self.inviter.public());
+        let to = RingTo {
+            server: SERVER,
+            mailbox: self.mailbox.id(),
+            token: self.token,
+            local: joiner,
+            remote: &remote,
+            psk: Some(&self.psk),
+            opening,
+        };
+        world.caller(conn).ring(&to, now).unwrap();
+        world.settle();
+        let authority = Authority {
+            server: SERVER,
+            mailbox: self.mailbox.id(),
+            token: self.token,
+            local: &self.inviter,
+            remote: None,
+            psk: Some(&self.psk),
+        };
+        world.the_ring(owner).authenticate(&authority).unwrap()
+    }
+}
+
 pub fn attaches(mailbox: &Mailbox, ring_rate: Rate) -> Vec<Attach> {
     let attach = |(generation, token_key): (Generation, _)| Attach {
         secret: mailbox.attach_secret(),
