@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tacit_audio::{DeviceChoice, Sink, Source};
 pub use tacit_paths::BestChange as PathChange;
-use tacit_types::{LegKind, OnionKey, Reason, Redacted};
+use tacit_types::{LegKind, OnionKey, Reason, Redacted, UnixTime};
 
 use crate::network::Network;
 use crate::store::Store;
@@ -149,6 +149,17 @@ pub struct ContactInfo {
     pub embedded: bool,
     /// They are reached by a mailbox server, so only a call over TURN legs can be placed.
     pub needs_turn: bool,
+}
+
+/// An invite that nobody has become a contact by yet.
+#[derive(Clone, Debug)]
+pub struct InviteInfo {
+    /// Local name of the person invited.
+    pub name: ContactName,
+    /// When it expires.
+    pub expires: UnixTime,
+    /// Somebody has begun to take it, and that has not gone through.
+    pub begun: bool,
 }
 
 /// Where a call is.

@@ -11,7 +11,9 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::agreement;
-use crate::api::{CallId, Command, ContactInfo, DialOptions, EngineConfig, Event, Removal};
+use crate::api::{
+    CallId, Command, ContactInfo, DialOptions, EngineConfig, Event, InviteInfo, Removal,
+};
 use crate::call::{CallCommand, Handshake, Sound};
 use crate::clock::{now, unix_now};
 use crate::dial::{Dial, RingFor};
@@ -145,7 +147,8 @@ impl Engine {
     /// Whether somebody could be invited or accepted under this name.
     ///
     /// # Errors
-    /// [`Reason::ContactBadName`], [`Reason::ContactExists`] or [`Reason::ContactsFull`].
+    /// [`Reason::ContactBadName`], [`Reason::ContactExists`], [`Reason::InviteOpen`] or
+    /// [`Reason::ContactsFull`].
     pub fn check_new_name(&self, name: &str) -> Result<(), Error> {
         Ok(self.shared.with_ledger(|l| l.check_new_name(name))?)
     }
@@ -173,7 +176,7 @@ impl Engine {
     /// engine runs (or runs again) before it expires. Blocks for one durable write.
     ///
     /// # Errors
-    /// [`Reason::ContactExists`], or why it could not be stored.
+    /// As [`check_new_name`](Self::check_new_name), or why it could not be stored.
     pub fn invite(&self, name: &str, valid: Duration) -> Result<Invite, Error> {
         let expires = UnixTime(unix_now().0.saturating_add(valid.as_secs()));
         let server = self.shared.mailbox_server();
@@ -184,10 +187,36 @@ impl Engine {
         Ok(invite)
     }
 
+    /// All invites that are open, by name.
+    #[must_use]
+    pub fn invites(&self) -> Vec<InviteInfo> {
+        self.shared.with_ledger(|l| l.invites())
+    }
+
+    /// The open invite for a name once more, as [`invite`](Self::invite) gave it.
+    ///
+    /// # Errors
+    /// [`Reason::InviteNone`].
+    pub fn open_invite(&self, name: &str) -> Result<Invite, Error> {
+        Ok(self.shared.with_ledger(|l| l.open_invite(name))?)
+    }
+
+    /// Withdraws an open invite: its address goes down, its secrets are forgotten, and its name is
+    /// free. Blocks for one durable write.
+    ///
+    /// # Errors
+    /// [`Reason::InviteNone`], or why it could not be stored.
+    pub fn withdraw_invite(&self, name: &str) -> Result<(), Error> {
+        self.shared.with_ledger(|l| l.withdraw_invite(name))?;
+        self.shared.addresses_changed();
+        Ok(())
+    }
+
     /// Takes somebody's invite; resolves when both sides have each other as contacts.
     ///
     /// # Errors
-    /// Why it failed; trying again with the same invite is safe.
+    /// [`Reason::InviteTaken`] if this person has become a contact by this invite before; why it
+    /// failed otherwise: trying again with the same invite is safe.
     pub async fn accept_invite(&self, invite: &Invite, name: &str) -> Result<(), Error> {
         Ok(crate::join::join(Arc::clone(&self.shared), invite, name).await?)
     }
@@ -380,7 +409,7 @@ impl AddressBook {
     /// but an earlier try of the same invite is in nobody's way.
     ///
     /// # Errors
-    /// As there.
+    /// [`Reason::InviteTaken`], and as there.
     pub fn check_join(&self, invite: &Invite, name: &str) -> Result<(), Error> {
         Ok(self.0.check_join(invite, name)?)
     }
@@ -400,6 +429,28 @@ impl AddressBook {
     pub fn remove(&mut self, name: &str, how: Removal) -> Result<(), Error> {
         self.0.remove(name, how)?;
         Ok(())
+    }
+
+    /// As [`Engine::invites`].
+    #[must_use]
+    pub fn invites(&self) -> Vec<InviteInfo> {
+        self.0.invites()
+    }
+
+    /// As [`Engine::open_invite`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_invite(&self, name: &str) -> Result<Invite, Error> {
+        Ok(self.0.open_invite(name)?)
+    }
+
+    /// As [`Engine::withdraw_invite`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn withdraw_invite(&mut self, name: &str) -> Result<(), Error> {
+        Ok(self.0.withdraw_invite(name)?)
     }
 
     /// As [`Engine::invite`]; the invite works once an engine runs on this profile.

@@ -16,11 +16,14 @@ use crate::api::{ContactName, Event};
 use crate::clock::{now, unix_now};
 use crate::frames::FrameIo;
 use crate::ledger::{ContactId, OwnAddress};
-use crate::ringer::Ringer;
+use crate::ringer::{Ringer, until};
 use crate::shared::Shared;
 
 /// A join that takes longer is given up; it can be tried again with the same invite.
 const LIMIT: Duration = Duration::from_secs(90);
+/// The inviter's confirmation is waited for no longer once we have its tokens: it may have been lost,
+/// and that the stream is gone shows only after a ping.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(6);
 /// Streams that one join uses at most.
 const TRIES: u32 = 3;
 
@@ -34,7 +37,7 @@ pub(crate) async fn join(shared: Arc<Shared>, invite: &Invite, name: &str) -> Re
     // Whatever came of it: the inviter may have our lasting address by now.
     shared.addresses_changed();
     joined.map_err(|_| Reason::PeerUnreachable)??;
-    shared.with_ledger(|l| l.join_complete(invite.mailbox))?;
+    shared.with_ledger(|l| l.join_complete(invite))?;
     shared.event(Event::ContactAdded(ContactName::new(name.to_owned())));
     Ok(())
 }
@@ -100,13 +103,21 @@ async fn exchange(shared: &Arc<Shared>, invite: &Invite, name: &str) -> Result<(
         refill,
     });
     // Our first tokens come by PIPE, then the inviter's confirmation.
+    let mut enough = None;
     loop {
-        match ringer.next().await {
+        let event = tokio::select! {
+            event = ringer.next() => event,
+            () = until(enough) => break,
+        };
+        match event {
             Some(CallerEvent::Message(message @ PipeMessage::Confirm { .. })) => {
                 shared.on_contact_message(id, message);
                 return Ok(());
             }
-            Some(CallerEvent::Message(message)) => shared.on_contact_message(id, message),
+            Some(CallerEvent::Message(message)) => {
+                shared.on_contact_message(id, message);
+                enough = Some(now() + CONFIRMED_WITHIN);
+            }
             Some(CallerEvent::ServerLost | CallerEvent::Close) | None => break,
             Some(_) => {}
         }

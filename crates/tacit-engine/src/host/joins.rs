@@ -90,6 +90,9 @@ impl Address {
 
     /// The new contact has shown that the join went through at its side.
     pub(super) fn joined(&self) {
+        // Before anybody is told: a program that ends as soon as it knows would take the last
+        // message along.
+        let busy = self.shared.keep_running();
         let done = self.shared.with_ledger(|l| l.complete_invite(self.id));
         match done {
             Ok(Some(name)) => {
@@ -102,7 +105,6 @@ impl Address {
                 return tracing::warn!(code = reason.code(), "a join could not be completed");
             }
         }
-        let busy = self.shared.keep_running();
         tokio::spawn(async move {
             tokio::time::sleep(JOIN_LINGER).await;
             drop(busy);

@@ -10,9 +10,11 @@ use tacit_types::limits::WALLET_TOKENS;
 use tacit_types::{MailboxId, OnionKey, Reason, Redacted, Role, UnixTime};
 
 use super::{
-    Contact, ContactId, INVITE_SLOT, JoinOutcome, Ledger, MAX_JOINS, MAX_USED_INVITES, OpenInvite,
-    OpenJoin, OwnAddress, Trust,
+    Contact, ContactId, INVITE_SLOT, JoinOutcome, Ledger, MAX_JOINS, MAX_TAKEN, MAX_USED_INVITES,
+    OpenInvite, OpenJoin, OwnAddress, TakenInvite, Trust,
 };
+use crate::api::InviteInfo;
+use crate::clock::unix_now;
 
 impl Ledger {
     /// Makes an invite for a person of that name.
@@ -28,7 +30,7 @@ impl Ledger {
         self.check_new_name(name)?;
         let rng = &mut OsRng;
         let id = ContactId(self.state.next_id);
-        let open = OpenInvite {
+        let made = OpenInvite {
             id,
             name: Redacted::new(name.to_owned()),
             expires,
@@ -40,20 +42,49 @@ impl Ledger {
             taken_by: None,
             complete: false,
         };
-        let invite = Invite {
-            expires,
-            server: open.at.server,
-            mailbox: open.at.mailbox.id(),
-            discovery: open.at.discovery.secret().clone(),
-            inviter: open.local.public(),
-            token: open.at.mailbox.reserved_token(INVITE_SLOT),
-            psk: open.psk.clone(),
-        };
+        let invite = made.link();
         let mut state = self.state.clone();
         state.next_id += 1;
-        state.invites.push(open);
+        state.invites.push(made);
         self.commit(state)?;
         Ok((id, invite))
+    }
+
+    /// The open invite for a name, as it was given.
+    ///
+    /// # Errors
+    /// [`Reason::InviteNone`].
+    pub(crate) fn open_invite(&self, name: &str) -> Result<Invite, Reason> {
+        self.open_invite_of(name).map(OpenInvite::link)
+    }
+
+    /// Forgets the open invite for a name: its address is to be withdrawn.
+    ///
+    /// # Errors
+    /// [`Reason::InviteNone`], or why it could not be stored.
+    pub(crate) fn withdraw_invite(&mut self, name: &str) -> Result<(), Reason> {
+        let id = self.open_invite_of(name)?.id;
+        let mut state = self.state.clone();
+        state.invites.retain(|i| i.id != id);
+        self.commit(state)
+    }
+
+    fn open_invite_of(&self, name: &str) -> Result<&OpenInvite, Reason> {
+        let found = self.open_invites().find(|i| i.name.reveal() == name);
+        found.ok_or(Reason::InviteNone)
+    }
+
+    /// All open invites, by name.
+    #[must_use]
+    pub(crate) fn invites(&self) -> Vec<InviteInfo> {
+        let shown = self.open_invites().map(|i| InviteInfo {
+            name: i.name.clone(),
+            expires: i.expires,
+            begun: i.taken_by.is_some(),
+        });
+        let mut all: Vec<_> = shown.collect();
+        all.sort_by(|a, b| a.name.reveal().cmp(b.name.reveal()));
+        all
     }
 
     /// What a join's message 1 must authenticate against.
@@ -72,9 +103,13 @@ impl Ledger {
         Some((invite.local.clone(), token, invite.psk.clone()))
     }
 
-    /// Invites that nobody has taken yet, or whose join has not gone through.
+    /// Invites that have neither made a contact nor expired.
     pub(super) fn open_invites(&self) -> impl Iterator<Item = &OpenInvite> {
-        self.state.invites.iter().filter(|i| !i.complete)
+        let now = unix_now();
+        let open = move |i: &&OpenInvite| !i.complete && i.expires > now;
+        let contacts = &self.state.contacts;
+        let invites = self.state.invites.iter().filter(open);
+        invites.filter(|i| !contacts.iter().any(|c| c.id == i.id))
     }
 
     /// Somebody else tried a taken invite: the name to warn of, and a mark on the contact that is
@@ -217,8 +252,11 @@ impl Ledger {
     /// earlier try of the same invite left behind is in nobody's way.
     ///
     /// # Errors
-    /// If the name is taken.
+    /// If this invite has made a contact already, or the name is taken.
     pub(crate) fn check_join(&self, invite: &Invite, name: &str) -> Result<(), Reason> {
+        if self.state.taken.iter().any(|t| t.mailbox == invite.mailbox) {
+            return Err(Reason::InviteTaken);
+        }
         let tried = self.joined_by(invite.mailbox);
         if tried.is_some_and(|id| self.name(id).reveal() == name) {
             return Ok(());
@@ -238,13 +276,23 @@ impl Ledger {
         made.map(|c| c.id)
     }
 
-    /// The join is complete: there will be no further try of this invite.
+    /// The join is complete: there will be no further try of this invite. It is remembered for as
+    /// long as it would have been good, so that nobody is bothered by one.
     ///
     /// # Errors
     /// If it cannot be stored.
-    pub(crate) fn join_complete(&mut self, invite: MailboxId) -> Result<(), Reason> {
+    pub(crate) fn join_complete(&mut self, invite: &Invite) -> Result<(), Reason> {
+        let now = unix_now();
         let mut state = self.state.clone();
-        state.joins.retain(|j| j.mailbox != invite);
+        state.joins.retain(|j| j.mailbox != invite.mailbox);
+        state.taken.retain(|t| t.expires > now);
+        if state.taken.len() == MAX_TAKEN {
+            state.taken.remove(0);
+        }
+        state.taken.push(TakenInvite {
+            mailbox: invite.mailbox,
+            expires: invite.expires,
+        });
         self.commit(state)
     }
 
@@ -312,6 +360,21 @@ impl Ledger {
         state.contacts.push(contact);
         self.commit(state)?;
         Ok((id, refill))
+    }
+}
+
+impl OpenInvite {
+    /// What is given to the person invited.
+    fn link(&self) -> Invite {
+        Invite {
+            expires: self.expires,
+            server: self.at.server,
+            mailbox: self.at.mailbox.id(),
+            discovery: self.at.discovery.secret().clone(),
+            inviter: self.local.public(),
+            token: self.at.mailbox.reserved_token(INVITE_SLOT),
+            psk: self.psk.clone(),
+        }
     }
 }
 

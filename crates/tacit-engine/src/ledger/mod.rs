@@ -34,6 +34,8 @@ const MAX_CONTACTS: usize = 256;
 const MAX_USED_INVITES: usize = 16;
 /// Most invites that are being taken; more drop the oldest.
 const MAX_JOINS: usize = 16;
+/// Most invites that are remembered as taken by us; more drop the oldest.
+const MAX_TAKEN: usize = 256;
 /// Tokens that message 1 has room for.
 const OFFER_TOKENS: usize = 8;
 /// Reserved slot of an invite's only token.
@@ -159,6 +161,13 @@ struct OpenJoin {
     own: OwnAddress,
 }
 
+/// An invite that has made a contact for us, until it expires.
+#[derive(Clone, Serialize, Deserialize)]
+struct TakenInvite {
+    mailbox: MailboxId,
+    expires: UnixTime,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 struct State {
     version: u16,
@@ -166,6 +175,7 @@ struct State {
     contacts: Vec<Contact>,
     invites: Vec<OpenInvite>,
     joins: Vec<OpenJoin>,
+    taken: Vec<TakenInvite>,
 }
 
 impl State {
@@ -213,6 +223,7 @@ impl Ledger {
                 contacts: Vec::new(),
                 invites: Vec::new(),
                 joins: Vec::new(),
+                taken: Vec::new(),
             },
             Some(bytes) => State::decode(bytes)?,
         };
@@ -321,15 +332,11 @@ impl Ledger {
         if !fits {
             return Err(Reason::ContactBadName);
         }
-        let used = self
-            .state
-            .contacts
-            .iter()
-            .any(|c| !c.ghost && c.name.reveal() == name)
-            || self.open_invites().any(|i| i.name.reveal() == name);
         let full = self.state.contacts.len() + self.open_invites().count() >= MAX_CONTACTS;
-        if used {
+        if self.find(name).is_ok() {
             Err(Reason::ContactExists)
+        } else if self.open_invite(name).is_ok() {
+            Err(Reason::InviteOpen)
         } else if full {
             Err(Reason::ContactsFull)
         } else {

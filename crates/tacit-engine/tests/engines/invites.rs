@@ -34,8 +34,53 @@ async fn an_invite_is_good_for_one_person() {
     assert!(mallory.contact("Bob").is_none());
     assert_eq!(bob.engine.contacts().len(), 1);
     assert!(bob.contact("Alice").unwrap().invite_reused);
-    // Who had it has Bob already, and asks nobody.
-    assert_eq!(alice.join(&invite, "Bob").await, Err(Reason::ContactExists));
+    // Who had it has Bob already, and bothers nobody, whatever became of the contact.
+    for name in ["Bob", "Robert"] {
+        assert_eq!(alice.join(&invite, name).await, Err(Reason::InviteTaken));
+    }
+    alice.engine.remove("Bob", Removal::Drop).unwrap();
+    let disk = alice.crash().await;
+    let alice = world.restart("alice", disk);
+    assert_eq!(alice.join(&invite, "Bob").await, Err(Reason::InviteTaken));
+    assert_eq!(alarms(&bob), 1, "Mallory's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_invite_is_listed_shown_again_and_withdrawn() {
+    let world = World::new();
+    let mut bob = world.person("bob");
+    let alice = world.person("alice");
+    let invite = bob.invite("Alice");
+    bob.until("invite", reachable).await;
+    let listed = bob.engine.invites();
+    let [open] = &listed[..] else {
+        panic!("{listed:?}")
+    };
+    assert_eq!((open.name.reveal().as_str(), open.begun), ("Alice", false));
+    assert_eq!(open.expires, invite.expires);
+    let again = bob.engine.open_invite("Alice").unwrap();
+    assert_eq!(again.to_link(), invite.to_link());
+    for name in ["Bob", ""] {
+        let none = bob.engine.withdraw_invite(name).unwrap_err();
+        assert_eq!(none.kind(), Reason::InviteNone);
+    }
+    bob.engine.withdraw_invite("Alice").unwrap();
+    bob.reachable(0).await;
+    let refused = alice.join(&invite, "Bob").await;
+    assert_eq!(refused, Err(Reason::PeerUnreachable));
+    // The name is free, for another invite with other secrets; after a restart, too.
+    let disk = bob.crash().await;
+    let mut bob = world.restart("bob", disk);
+    assert!(bob.engine.invites().is_empty());
+    let second = bob.invite("Alice");
+    assert_ne!(second.to_link(), invite.to_link());
+    bob.until("invite", reachable).await;
+    alice.join(&second, "Bob").await.unwrap();
+    bob.until("contact", added).await;
+    // One that has made a contact is open no longer: the contact is what can be removed.
+    assert!(bob.engine.invites().is_empty());
+    let none = bob.engine.withdraw_invite("Alice").unwrap_err();
+    assert_eq!(none.kind(), Reason::InviteNone);
 }
 
 fn alarms(person: &Person) -> usize {
@@ -205,10 +250,10 @@ async fn a_name_is_given_once() {
             .invite("Alice", Duration::from_secs(60))
             .err()
             .map(|e| e.kind()),
-        Some(Reason::ContactExists)
+        Some(Reason::InviteOpen)
     );
     for (name, reason) in [
-        ("Alice", Some(Reason::ContactExists)),
+        ("Alice", Some(Reason::InviteOpen)),
         (" ", Some(Reason::ContactBadName)),
         ("two\nlines", Some(Reason::ContactBadName)),
         ("Carol", None),
@@ -218,7 +263,7 @@ async fn a_name_is_given_once() {
     }
     assert_eq!(
         bob.join(&alice.invite("Bob"), "Alice").await,
-        Err(Reason::ContactExists)
+        Err(Reason::InviteOpen)
     );
     drop(invite);
 }
