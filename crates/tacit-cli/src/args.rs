@@ -92,13 +92,16 @@ pub enum Command {
 pub struct Invite {
     /// The name that you give to the person invited; it stays on this computer
     pub name: String,
+    /// Show the open invite for that name again instead of making one
+    #[arg(long, conflicts_with = "hours")]
+    pub again: bool,
     /// Hours until the invite expires
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
     pub hours: u32,
-    /// Also write the invite to this file
+    /// Also write the invite to this file, which must not be there yet
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Also write the invite as a QR code to this PNG file
+    /// Also write the invite as a QR code to this PNG file, which must not be there yet
     #[arg(long, value_name = "FILE")]
     pub qr: Option<PathBuf>,
     /// Do not wait: the invite works whenever `tacit listen` runs
@@ -127,7 +130,7 @@ pub struct Contacts {
 /// What `tacit contacts` can do.
 #[derive(Debug, Subcommand)]
 pub enum ContactsAction {
-    /// Show all contacts
+    /// Show all contacts and open invites
     List,
     /// Give a contact another name
     Rename {
@@ -136,7 +139,7 @@ pub enum ContactsAction {
         /// The new name
         to: String,
     },
-    /// Remove a contact
+    /// Remove a contact, or withdraw an open invite
     Remove {
         /// The name
         name: String,

@@ -1,23 +1,26 @@
 //! The commands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
 use serde_json::json;
-use tacit_engine::{AddressBook, Engine, Event};
+use tacit_engine::{AddressBook, Engine, Event, Invite as EngineInvite};
 use tacit_types::Reason;
 
 use crate::args::{Accept, Cli, Command, ConfigAction, Global, Invite};
 use crate::interact;
 use crate::output::Output;
+use crate::private_file::PrivateFile;
 use crate::session::Session;
 use crate::setup::{self, Wishes};
 use crate::{Failure, args, calls, contacts, doctor, folders, manual, qr, report, server};
 
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
+/// After so long without news a person is told that nothing has stopped.
+const STILL_TRYING: Duration = Duration::from_secs(10);
 /// Largest invite file that is read, in bytes.
 const MAX_INVITE_BYTES: u64 = 16 * 1024;
 
@@ -70,27 +73,41 @@ fn start_logging(verbose: u8) {
 }
 
 async fn dispatch(cli: &Cli) -> Result<(), Failure> {
-    let global = &cli.global;
-    let mut output = Output::new(global.json);
+    let mut output = Output::new(cli.global.json);
     interact::listen_for_ctrl_c().map_err(|e| Failure::new(Reason::Internal, e))?;
+    command(cli, &mut output).await?;
+    output.finish()
+}
+
+async fn command(cli: &Cli, output: &mut Output) -> Result<(), Failure> {
+    let global = &cli.global;
+    if !matches!(cli.command, Command::Completions { .. } | Command::Man) {
+        folders::check(global)?;
+    }
     match &cli.command {
-        Command::Init => init(global, &mut output),
-        Command::Invite(args) => invite(global, args, &mut output).await,
-        Command::Accept(args) => accept(global, args, &mut output).await,
-        Command::Contacts(args) => contacts::run(global, args, &mut output),
-        Command::Listen(args) => calls::listen(global, args, &mut output).await,
-        Command::Call(args) => calls::call(global, args, &mut output).await,
-        Command::Echo(args) => crate::practice::echo(global, args, &mut output).await,
-        Command::Demo(args) => crate::practice::demo(global, args, &mut output).await,
-        Command::Doctor(args) => doctor::run(global, args, &mut output).await,
-        Command::Server(args) => server::run(global, args, &mut output).await,
-        Command::Config(args) => config(global, args.action_ref(), &mut output),
+        Command::Init => init(global, output),
+        Command::Invite(args) => invite(global, args, output).await,
+        Command::Accept(args) => accept(global, args, output).await,
+        Command::Contacts(args) => contacts::run(global, args, output),
+        Command::Listen(args) => calls::listen(global, args, output).await,
+        Command::Call(args) => calls::call(global, args, output).await,
+        Command::Echo(args) => crate::practice::echo(global, args, output).await,
+        Command::Demo(args) => crate::practice::demo(global, args, output).await,
+        Command::Doctor(args) => doctor::run(global, args, output).await,
+        Command::Server(args) => server::run(global, args, output).await,
+        Command::Config(args) => config(global, args.action_ref(), output),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "tacit", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "tacit", &mut script);
+            output.raw(&script);
             Ok(())
         }
-        Command::Man => manual::write(&Cli::command(), &mut std::io::stdout())
-            .map_err(|e| Failure::new(Reason::Internal, e)),
+        Command::Man => {
+            let mut page = Vec::new();
+            let written = manual::write(&Cli::command(), &mut page);
+            output.raw(&page);
+            written.map_err(|e| Failure::new(Reason::Internal, e))
+        }
     }
 }
 
@@ -140,94 +157,143 @@ fn config(global: &Global, action: &ConfigAction, output: &mut Output) -> Result
 
 async fn invite(global: &Global, args: &Invite, output: &mut Output) -> Result<(), Failure> {
     let valid = Duration::from_secs(u64::from(args.hours) * 3600);
+    // Before anything is made: an invite that cannot be handed over would only be in the way.
+    let files = Destinations::open(args)?;
     if args.no_wait {
         let server = setup::mailbox_server(&setup::config(global)?)?;
         let (store, snapshot) = setup::open_profile(global)?;
         let mut book = AddressBook::open(store, snapshot.as_deref())?;
-        let invite = book.invite(&args.name, valid, server)?;
-        return show_invite(args, &invite.to_link(), output);
+        let invite = if args.again {
+            book.open_invite(&args.name)?
+        } else {
+            book.invite(&args.name, valid, server)?
+        };
+        let shown = show_invite(files, &invite, output);
+        output.hint("It can be taken whenever `tacit listen` runs here.");
+        return shown;
     }
-    let check = |book: &AddressBook| Ok(book.check_new_name(&args.name)?);
-    let mut s = Session::start(global, &Wishes::default(), check, output).await?;
-    let invite = match s.engine.invite(&args.name, valid) {
-        Ok(invite) => invite,
-        Err(error) => {
-            s.end(output).await;
-            return Err(error.into());
+    let check = |book: &AddressBook| {
+        if args.again {
+            book.open_invite(&args.name)?;
+            return Ok(());
         }
+        Ok(book.check_new_name(&args.name)?)
     };
-    show_invite(args, &invite.to_link(), output)?;
-    output.say(
-        &json!({"event": "waiting"}),
-        "Waiting until it is taken. Ctrl-C to stop: it stays good while `tacit listen` runs.",
-    );
-    let outcome = loop {
-        tokio::select! {
-            event = s.events.next() => match event {
-                Some(event) => {
-                    output.event(&event);
-                    match event {
-                        Event::ContactAdded(_) => break Ok(()),
-                        Event::Incoming { .. } => output.hint(
-                            "Only `tacit listen` and `tacit call` can answer: stop this with Ctrl-C \
-                             and start one of them.",
-                        ),
-                        Event::Stopped(reason) => break Err(reason.into()),
-                        _ => {}
-                    }
-                }
-                None => break Err(Reason::Internal.into()),
-            },
-            _ = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
-        }
+    let mut s = Session::start(global, &Wishes::default(), check, output).await?;
+    let invite = if args.again {
+        s.engine.open_invite(&args.name)
+    } else {
+        s.engine.invite(&args.name, valid)
+    };
+    let outcome = match invite {
+        Ok(invite) => match show_invite(files, &invite, output) {
+            Ok(()) => until_taken(&mut s, output).await,
+            Err(failure) => Err(failure),
+        },
+        Err(error) => Err(error.into()),
     };
     s.end(output).await;
     outcome
 }
 
-fn show_invite(args: &Invite, link: &str, output: &mut Output) -> Result<(), Failure> {
-    if let Some(path) = &args.file {
-        write_private(path, link).map_err(|e| Failure::new(Reason::ProfileIo, e))?;
+/// Waits until somebody has become a contact by the invite.
+async fn until_taken(s: &mut Session, output: &mut Output) -> Result<(), Failure> {
+    output.say(
+        &json!({"event": "waiting"}),
+        "Waiting until it is taken. Ctrl-C to stop: it stays good while `tacit listen` runs.",
+    );
+    loop {
+        tokio::select! {
+            event = s.events.next() => match event {
+                Some(event) => {
+                    output.event(&event);
+                    match event {
+                        Event::ContactAdded(_) => return Ok(()),
+                        Event::Incoming { .. } => output.hint(
+                            "Only `tacit listen` and `tacit call` can answer: stop this with Ctrl-C \
+                             and start one of them.",
+                        ),
+                        Event::Stopped(reason) => return Err(reason.into()),
+                        _ => {}
+                    }
+                }
+                None => return Err(Reason::Internal.into()),
+            },
+            _ = interact::ctrl_c() => return Err(Reason::Interrupted.into()),
+        }
     }
-    if let Some(path) = &args.qr {
-        qr::png(link, path).map_err(|e| Failure::new(Reason::ProfileIo, e))?;
+}
+
+/// The files that an invite is to be written to, made already.
+struct Destinations {
+    link: Option<PrivateFile>,
+    code: Option<PrivateFile>,
+}
+
+impl Destinations {
+    fn open(args: &Invite) -> Result<Self, Failure> {
+        let create = |path: Option<&PathBuf>| {
+            let made = path.map(|p| PrivateFile::create(p).map_err(|e| not_written(p, e)));
+            made.transpose()
+        };
+        Ok(Self {
+            link: create(args.file.as_ref())?,
+            code: create(args.qr.as_ref())?,
+        })
     }
+
+    fn write(self, link: &str) -> Result<(), Failure> {
+        let text = self
+            .link
+            .map(|file| (file, Ok(format!("{link}\n").into_bytes())));
+        let code = self.code.map(|file| (file, qr::png(link)));
+        for (file, content) in text.into_iter().chain(code) {
+            let path = file.path().to_owned();
+            let bytes = content.map_err(|e| not_written(&path, e))?;
+            file.write(&bytes).map_err(|e| not_written(&path, e))?;
+        }
+        Ok(())
+    }
+}
+
+fn not_written(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new(Reason::OutputFile, format!("{}: {why}", path.display()))
+}
+
+/// Shows the invite, also if a file that it was to be in as well cannot be written.
+fn show_invite(
+    files: Destinations,
+    invite: &EngineInvite,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let link = invite.to_link();
+    let written = files.write(&link);
     let code = if output.is_json() {
         String::new()
     } else {
-        qr::text(link).unwrap_or_default()
+        qr::text(&link).unwrap_or_default()
     };
+    let left = contacts::seconds_left(invite.expires);
     let words = format!(
         "{code}\nGive this invite to one person, over a channel that you trust:\n\n{link}\n\n\
-         It works once, for {} hours. It proves nobody's identity: compare the two words in your first call.",
-        args.hours
+         It works once, for {}. It proves nobody's identity: compare the two words in your first call.",
+        contacts::duration(left)
     );
     output.say(
-        &json!({"event": "invite", "link": link, "hours": args.hours}),
+        &json!({"event": "invite", "link": link, "hours": left.div_ceil(3600)}),
         &words,
     );
-    Ok(())
-}
-
-/// Writes a file that only its owner can read.
-pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
+    written
 }
 
 /// The invite's text: the argument itself, a file, or standard input.
 fn invite_text(argument: &str) -> Result<String, Failure> {
     use std::io::Read as _;
-    let malformed = |e: std::io::Error| Failure::new(Reason::InviteMalformed, e);
+    // Never the argument itself: it may be a link that was copied without its beginning.
+    let unreadable = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::InvalidData => Failure::new(Reason::InviteMalformed, "it is not text"),
+        _ => Failure::new(Reason::InviteUnreadable, e),
+    };
     if argument
         .trim_start()
         .to_ascii_lowercase()
@@ -239,12 +305,12 @@ fn invite_text(argument: &str) -> Result<String, Failure> {
     let source: Box<dyn std::io::Read> = if argument == "-" {
         Box::new(std::io::stdin())
     } else {
-        Box::new(std::fs::File::open(argument).map_err(malformed)?)
+        Box::new(std::fs::File::open(argument).map_err(unreadable)?)
     };
     source
         .take(MAX_INVITE_BYTES)
         .read_to_string(&mut text)
-        .map_err(malformed)?;
+        .map_err(unreadable)?;
     Ok(text)
 }
 
@@ -256,9 +322,18 @@ async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(
         &json!({"event": "reaching"}),
         "Reaching the person who invited you…",
     );
-    let outcome = tokio::select! {
-        joined = s.engine.accept_invite(&invite, &args.name) => joined,
-        _ = interact::ctrl_c() => Err(Reason::Interrupted.into()),
+    let outcome = {
+        let joined = s.engine.accept_invite(&invite, &args.name);
+        tokio::pin!(joined);
+        loop {
+            tokio::select! {
+                joined = &mut joined => break joined,
+                _ = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
+                () = tokio::time::sleep(STILL_TRYING) => {
+                    output.hint("Still trying: a first circuit can take a minute. Ctrl-C to stop.");
+                }
+            }
+        }
     };
     if outcome.is_ok() {
         while let Some(event) = s.events.next().await {

@@ -1,7 +1,9 @@
 //! `tacit contacts`: who is known, and how well.
 
 use serde_json::json;
-use tacit_engine::{AddressBook, ContactInfo, Removal};
+use tacit_engine::clock::unix_now;
+use tacit_engine::{AddressBook, ContactInfo, InviteInfo, Removal};
+use tacit_types::{Reason, UnixTime};
 
 use crate::args::{Contacts, ContactsAction, Global};
 use crate::output::Output;
@@ -19,10 +21,26 @@ pub(crate) fn run(global: &Global, args: &Contacts, output: &mut Output) -> Resu
         }
         ContactsAction::Remove { name, drop } => {
             let how = if *drop { Removal::Drop } else { Removal::Ghost };
-            book.remove(name, how)?;
-            output.say(&json!({"event": "removed"}), "Removed.");
+            match book.remove(name, how) {
+                Err(e) if e.kind() == Reason::ContactUnknown => withdraw(&mut book, name, output)?,
+                removed => {
+                    removed?;
+                    output.say(&json!({"event": "removed"}), "Removed.");
+                }
+            }
         }
     }
+    Ok(())
+}
+
+/// Withdraws the open invite for somebody who is no contact yet.
+fn withdraw(book: &mut AddressBook, name: &str, output: &mut Output) -> Result<(), Failure> {
+    book.withdraw_invite(name).map_err(|e| match e.kind() {
+        Reason::InviteNone => Reason::ContactUnknown.into(),
+        _ => Failure::from(e),
+    })?;
+    let words = "The open invite was withdrawn: nobody can take it any more.";
+    output.say(&json!({"event": "invite_withdrawn"}), words);
     Ok(())
 }
 
@@ -40,6 +58,43 @@ fn list(book: &AddressBook, output: &mut Output) {
             "needs_turn": contact.needs_turn});
         output.say(&value, &words_of(&contact));
     }
+    let open = book.invites();
+    if !open.is_empty() {
+        output.hint("Open invites, which can be taken while `tacit listen` runs:");
+    }
+    for invite in open {
+        let left = seconds_left(invite.expires);
+        let value = json!({"event": "open_invite", "name": invite.name.reveal(),
+            "seconds_left": left, "begun": invite.begun});
+        output.say(&value, &invite_words(&invite, left));
+    }
+}
+
+fn invite_words(invite: &InviteInfo, left: u64) -> String {
+    let begun = if invite.begun {
+        "; somebody has begun to take it"
+    } else {
+        ""
+    };
+    format!("{}  {} left{begun}", invite.name.reveal(), duration(left))
+}
+
+/// Seconds until something expires.
+pub(crate) fn seconds_left(expires: UnixTime) -> u64 {
+    expires.0.saturating_sub(unix_now().0)
+}
+
+/// A time in hours or minutes, rounded up.
+pub(crate) fn duration(seconds: u64) -> String {
+    let (unit, what) = if seconds > 90 * 60 {
+        (3600, "hour")
+    } else {
+        (60, "minute")
+    };
+    count(
+        usize::try_from(seconds.div_ceil(unit)).unwrap_or(usize::MAX),
+        what,
+    )
 }
 
 fn words_of(contact: &ContactInfo) -> String {
@@ -102,5 +157,24 @@ mod tests {
         // Who has compared words knows better than the invite.
         contact.verified = true;
         assert!(!words_of(&contact).contains("somebody else"));
+    }
+
+    #[test]
+    fn an_open_invite_is_shown_with_the_time_that_is_left() {
+        let mut invite = InviteInfo {
+            name: ContactName::new("carol".into()),
+            expires: UnixTime(0),
+            begun: false,
+        };
+        for (left, words) in [
+            (24 * 3600, "carol  24 hours left"),
+            (24 * 3600 - 1, "carol  24 hours left"),
+            (61, "carol  2 minutes left"),
+            (59, "carol  1 minute left"),
+        ] {
+            assert_eq!(invite_words(&invite, left), words);
+        }
+        invite.begun = true;
+        assert!(invite_words(&invite, 60).contains("begun"));
     }
 }

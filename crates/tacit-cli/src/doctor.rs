@@ -51,11 +51,9 @@ pub(crate) async fn run(
         }
     };
     let folder = folders::profile(global);
-    let profile = if Profile::exists(&folder) {
-        Ok(folder.display().to_string())
-    } else {
-        Err(Reason::ProfileMissing.into())
-    };
+    let profile = Profile::inspect(&folder)
+        .map(|()| folder.display().to_string())
+        .map_err(|e| Failure::new(e.reason(), e));
     check(output, "profile", profile);
     let devices = tacit_audio::list_devices();
     for (what, direction, missing) in [

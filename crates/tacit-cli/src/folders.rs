@@ -2,35 +2,52 @@
 
 use std::path::PathBuf;
 
+use tacit_types::Reason;
+
+use crate::Failure;
 use crate::args::Global;
 
-fn xdg(variable: &str, fallback: &str) -> PathBuf {
+/// A folder of ours; nothing if neither its variable nor HOME says where.
+fn xdg(variable: &str, fallback: &str) -> Option<PathBuf> {
     // The specification says to ignore relative values.
-    let set = std::env::var_os(variable)
-        .map(PathBuf::from)
-        .filter(|p| p.is_absolute());
-    set.unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("."), PathBuf::from);
-        home.join(fallback)
-    })
-    .join("tacit")
+    let absolute = |name: &str| {
+        let value = std::env::var_os(name).map(PathBuf::from);
+        value.filter(|p| p.is_absolute())
+    };
+    let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(fallback)));
+    base.map(|p| p.join("tacit"))
 }
 
-/// The encrypted profile's folder.
+fn named_profile(global: &Global) -> Option<PathBuf> {
+    let named = global.profile.clone();
+    named.or_else(|| xdg("XDG_DATA_HOME", ".local/share"))
+}
+
+/// Refuses to run where it is not known where a person's files are: what was kept in the current
+/// folder would not be found from another one.
+///
+/// # Errors
+/// [`Reason::ProfileNoPlace`].
+pub(crate) fn check(global: &Global) -> Result<(), Failure> {
+    named_profile(global).map_or_else(|| Err(Reason::ProfileNoPlace.into()), |_| Ok(()))
+}
+
+/// The encrypted profile's folder, which [`check`] has asked for.
 #[must_use]
 pub(crate) fn profile(global: &Global) -> PathBuf {
-    global
-        .profile
-        .clone()
-        .unwrap_or_else(|| xdg("XDG_DATA_HOME", ".local/share"))
+    named_profile(global).unwrap_or_default()
 }
 
-/// The configuration file, and whether it was named by the person.
+/// The configuration file, and whether it was named by the person. Without any other place it is in
+/// the profile's folder.
 #[must_use]
 pub(crate) fn config(global: &Global) -> (PathBuf, bool) {
     match &global.config {
         Some(path) => (path.clone(), true),
-        None => (xdg("XDG_CONFIG_HOME", ".config").join("config.toml"), false),
+        None => {
+            let folder = xdg("XDG_CONFIG_HOME", ".config").unwrap_or_else(|| profile(global));
+            (folder.join("config.toml"), false)
+        }
     }
 }
 
@@ -44,8 +61,6 @@ pub(crate) fn tor_state(global: &Global) -> PathBuf {
 /// machine do not wait for each other.
 #[must_use]
 pub(crate) fn tor_cache(global: &Global) -> PathBuf {
-    match &global.profile {
-        Some(profile) => profile.join("tor-cache"),
-        None => xdg("XDG_CACHE_HOME", ".cache").join("tor"),
-    }
+    let shared = xdg("XDG_CACHE_HOME", ".cache").filter(|_| global.profile.is_none());
+    shared.map_or_else(|| profile(global).join("tor-cache"), |p| p.join("tor"))
 }

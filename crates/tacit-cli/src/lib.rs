@@ -22,6 +22,7 @@ mod manual;
 mod output;
 mod passphrase;
 mod practice;
+mod private_file;
 mod qr;
 mod server;
 mod session;

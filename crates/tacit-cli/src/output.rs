@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tacit_engine::{CallState, Event, LatencyBreakdown, Quality, Timing};
 use tacit_types::{LegKind, Reason};
 
+use crate::Failure;
 use crate::line::Note;
 
 /// Prints events.
@@ -20,6 +21,8 @@ pub(crate) struct Output {
     colour: bool,
     /// What was said last of Tor.
     tor: Option<(u8, String)>,
+    /// How the first thing that could not be written failed.
+    lost: Option<std::io::Error>,
 }
 
 impl Output {
@@ -36,6 +39,7 @@ impl Output {
             drawn: false,
             colour,
             tor: None,
+            lost: None,
         }
     }
 
@@ -48,10 +52,10 @@ impl Output {
     /// Prints a JSON object, or its plain words.
     pub(crate) fn say(&mut self, value: &Value, words: &str) {
         if self.json {
-            line(&value.to_string());
+            self.line(&value.to_string());
         } else if !words.is_empty() {
             self.clear();
-            line(words);
+            self.line(words);
         }
     }
 
@@ -94,7 +98,7 @@ impl Output {
         if let Event::TorProgress { percent, stage, .. } = event {
             self.tor_progress(*percent, stage);
         } else if self.json {
-            line(&json_of(event).to_string());
+            self.line(&json_of(event).to_string());
         } else {
             self.plain(event);
         }
@@ -108,11 +112,38 @@ impl Output {
         }
         self.tor = Some(now);
         if self.json {
-            line(&json!({"event": "tor", "percent": percent, "stage": stage}).to_string());
+            self.line(&json!({"event": "tor", "percent": percent, "stage": stage}).to_string());
         } else if self.live {
             self.draw(&format!("Tor: {percent} % · {stage}"));
         } else {
-            line(&format!("Tor: {percent} %: {stage}"));
+            self.line(&format!("Tor: {percent} %: {stage}"));
+        }
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(bytes).and_then(|()| out.flush());
+        // A call goes on, whoever reads; at the end it is told.
+        if let (Err(error), None) = (written, &self.lost) {
+            self.lost = Some(error);
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.raw(format!("{text}\n").as_bytes());
+    }
+
+    /// Whether everything has been written. A reader that went away, as `head` does, had enough.
+    ///
+    /// # Errors
+    /// [`Reason::OutputLost`].
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        match self.lost {
+            Some(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Failure::new(Reason::OutputLost, e))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -125,7 +156,7 @@ impl Output {
                 let words = words_of(other);
                 if !words.is_empty() {
                     self.clear();
-                    line(&words);
+                    self.line(&words);
                 }
             }
         }
@@ -147,13 +178,6 @@ impl Output {
             bar(q.output_level),
         )
     }
-}
-
-fn line(text: &str) {
-    let mut out = std::io::stdout().lock();
-    // Nobody may be reading any more; the call goes on.
-    let _ = writeln!(out, "{text}");
-    let _ = out.flush();
 }
 
 /// A word for the quality: delay after ITU-T G.114's advice, and concealment.

@@ -1,8 +1,5 @@
 //! Invites as QR codes, for terminals and as PNG files.
 
-use std::io::BufWriter;
-use std::path::Path;
-
 use qrcode::render::unicode;
 use qrcode::{Color, EcLevel, QrCode};
 
@@ -28,11 +25,11 @@ pub(crate) fn text(link: &str) -> Result<String, String> {
         .build())
 }
 
-/// Writes the code as a greyscale PNG file.
+/// The code as a greyscale PNG file's content.
 ///
 /// # Errors
-/// If the link is too long or the file cannot be written.
-pub(crate) fn png(link: &str, path: &Path) -> Result<(), String> {
+/// If the link is too long for any QR code.
+pub(crate) fn png(link: &str) -> Result<Vec<u8>, String> {
     let code = code(link)?;
     let modules = code.to_colors();
     let width = code.width();
@@ -46,13 +43,17 @@ pub(crate) fn png(link: &str, path: &Path) -> Result<(), String> {
             }
         }
     }
-    let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-    let file = std::fs::File::create(path).map_err(|e| failed(&e))?;
+    let mut bytes = Vec::new();
     let side = u32::try_from(side).expect("a QR code has at most 185 modules a side");
-    let mut encoder = png::Encoder::new(BufWriter::new(file), side, side);
+    let mut encoder = png::Encoder::new(&mut bytes, side, side);
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().map_err(|e| failed(&e))?;
-    writer.write_image_data(&pixels).map_err(|e| failed(&e))?;
-    writer.finish().map_err(|e| failed(&e))
+    encoder
+        .write_header()
+        .and_then(|mut writer| {
+            writer.write_image_data(&pixels)?;
+            writer.finish()
+        })
+        .map_err(|e| e.to_string())?;
+    Ok(bytes)
 }

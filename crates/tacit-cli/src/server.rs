@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::args::{Global, Server};
 use crate::interact::ctrl_c;
 use crate::output::Output;
+use crate::private_file::PrivateFile;
 use crate::{Failure, setup};
 
 /// Streams that may wait for the server.
@@ -133,7 +134,9 @@ fn identity(path: Option<&Path>) -> Result<OnionIdentity, Failure> {
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
-            crate::commands::write_private(path, &text).map_err(|e| failed(&e))?;
+            PrivateFile::create(path)
+                .and_then(|file| file.write(text.as_bytes()))
+                .map_err(|e| failed(&e))?;
             Ok(identity)
         }
         Err(e) => Err(failed(&e)),

@@ -59,8 +59,14 @@ pub(crate) fn create_profile(global: &Global) -> Result<PathBuf, Failure> {
     if Profile::exists(&folder) {
         return Err(Reason::ProfileExists.into());
     }
-    let passphrase = passphrase::read_new(global.passphrase_file.as_deref())
-        .map_err(|(reason, detail)| Failure::new(reason, detail))?;
+    let passphrase =
+        passphrase::read_new(global.passphrase_file.as_deref()).map_err(|(reason, detail)| {
+            match reason {
+                // There is nothing yet that could be locked.
+                Reason::ProfileLocked => Failure::new(Reason::ProfileNewPassphrase, detail),
+                reason => Failure::new(reason, detail),
+            }
+        })?;
     Profile::create(&folder, passphrase.as_bytes(), &[])
         .map_err(|e| Failure::new(e.reason(), e))?;
     Ok(folder)

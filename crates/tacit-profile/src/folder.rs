@@ -65,6 +65,23 @@ pub(crate) fn holds_profile(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// The folder's whole file, or as much of it as shows that it is too long.
+pub(crate) fn read(folder: &Path) -> Result<Vec<u8>, ProfileError> {
+    let path = folder.join(PROFILE_FILE);
+    // Asked before opening: opening a pipe would wait for ever.
+    if !fs::metadata(&path)?.is_file() {
+        return Err(Damage::Size.into());
+    }
+    let mut bytes = Vec::new();
+    File::open(&path)?
+        .take(LARGEST_FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() > LARGEST_FILE_BYTES {
+        return Err(Damage::Size.into());
+    }
+    Ok(bytes)
+}
+
 impl LockedFolder {
     pub(crate) fn lock(path: &Path) -> Result<Self, ProfileError> {
         let lock = private_options()
@@ -81,21 +98,9 @@ impl LockedFolder {
         }
     }
 
-    /// The whole file, or as much of it as shows that it is too long.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, ProfileError> {
-        let path = self.path.join(PROFILE_FILE);
-        // Asked before opening: opening a pipe would wait for ever.
-        if !fs::metadata(&path)?.is_file() {
-            return Err(Damage::Size.into());
-        }
-        let mut bytes = Vec::new();
-        File::open(&path)?
-            .take(LARGEST_FILE_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        if bytes.len() > LARGEST_FILE_BYTES {
-            return Err(Damage::Size.into());
-        }
-        Ok(bytes)
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Replaces the file so that after a crash at any moment either the old or the new one is there,

@@ -75,6 +75,20 @@ impl Profile {
         folder::holds_profile(folder).unwrap_or(false)
     }
 
+    /// Looks, without a passphrase and without the lock, whether the profile's file has the header and
+    /// the size of one. Whether its content is whole only [`open`](Self::open) can tell.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfileError::Missing`], [`ProfileError::Corrupt`], [`ProfileError::Io`].
+    pub fn inspect(folder: &Path) -> Result<(), ProfileError> {
+        if !folder::holds_profile(folder)? {
+            return Err(ProfileError::Missing);
+        }
+        Header::parse(&folder::read(folder)?)?;
+        Ok(())
+    }
+
     /// Makes a profile that holds `initial`, and its folder if there is none.
     ///
     /// Blocks for the key derivation (tenths of a second) and a durable write.
@@ -139,7 +153,7 @@ impl Profile {
             return Err(ProfileError::Missing);
         }
         let locked = LockedFolder::lock(folder)?;
-        let file = locked.read()?;
+        let file = folder::read(folder)?;
         let (header, nonce, ciphertext) = Header::parse(&file)?;
         let keys = Keys::derive(passphrase.as_ref(), &header.parameters)?;
         if !keys.wrote(&header) {
@@ -183,7 +197,7 @@ impl Profile {
     /// [`ProfileError::Corrupt`] if the file was damaged meanwhile, [`ProfileError::Io`]. The
     /// passphrase is then unchanged.
     pub fn change_passphrase(&mut self, passphrase: impl AsRef<[u8]>) -> Result<(), ProfileError> {
-        let file = self.folder.read()?;
+        let file = folder::read(self.folder.path())?;
         let (header, nonce, ciphertext) = Header::parse(&file)?;
         let content = content::open(&self.keys.content, &header.to_bytes(), &nonce, ciphertext)?;
         let (keys, header) = new_keys(passphrase.as_ref(), header.parameters.kdf)?;
