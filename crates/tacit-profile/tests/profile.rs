@@ -184,6 +184,24 @@ fn a_file_that_asks_for_too_much_memory_is_refused_before_any_is_taken() {
 }
 
 #[test]
+fn a_look_needs_no_passphrase_and_no_lock_and_finds_what_the_header_shows() {
+    let (root, folder) = made(b"x");
+    let (_open, _) = Profile::open(&folder, PASSPHRASE).unwrap();
+    Profile::inspect(&folder).unwrap();
+    let missing = Profile::inspect(&root.path().join("nowhere")).unwrap_err();
+    assert_eq!(missing.reason(), Reason::ProfileMissing);
+    let file = folder.join(PROFILE_FILE);
+    let whole = fs::read(&file).unwrap();
+    let mut header = whole.clone();
+    header[20] ^= 1;
+    for damaged in [&b""[..], &whole[..whole.len() - 1], &header] {
+        fs::write(&file, damaged).unwrap();
+        let damage = Profile::inspect(&folder).unwrap_err();
+        assert_eq!(damage.reason(), Reason::ProfileCorrupt);
+    }
+}
+
+#[test]
 fn a_file_of_another_version_says_so() {
     let (_root, folder) = made(b"x");
     let path = folder.join(PROFILE_FILE);
