@@ -317,7 +317,8 @@ impl Engine {
         Ok(self.shared.command(call, command)?)
     }
 
-    /// Ends all calls, lets their cover traffic run out, withdraws all addresses and ends the network:
+    /// Ends all calls, lets their cover traffic run out, withdraws all addresses and ends the network;
+    /// who rings unanswered is not told of it, and ends here with [`Reason::PeerNoAnswer`]. It takes
     /// half a minute at most. Several mailboxes on servers leave one by one meanwhile, which takes up
     /// to 21 seconds also without a call. Cancelling it drops the rest at once.
     pub async fn shutdown(&self) {

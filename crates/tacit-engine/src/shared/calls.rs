@@ -298,13 +298,19 @@ impl Shared {
         .await
     }
 
-    /// Hangs up whatever is going on. From here on no call is entered.
+    /// Hangs up whatever is going on. Who rings unanswered, or declined, is told nothing: a hang-up
+    /// would say that somebody was there. From here on no call is entered.
     pub(crate) fn hang_up_all(&self) {
         let mut calls = lock(&self.calls);
         calls.closing = true;
         for entry in calls.live.values() {
+            let rings = entry.role == Role::Callee && !entry.accepted;
             // A call that is just ending needs no command.
-            let _ = entry.commands.try_send(CallCommand::HangUp);
+            let _ = entry.commands.try_send(if rings {
+                CallCommand::Leave
+            } else {
+                CallCommand::HangUp
+            });
         }
     }
 

@@ -132,6 +132,54 @@ async fn a_ghost_and_a_declined_call_look_like_no_answer() {
     assert_eq!(tokens(&people[1]), tokens(&people[2]), "refills go on");
 }
 
+/// Somebody in a call ends the program while two others ring: one unanswered, one declined.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_rings_somebody_who_leaves_is_not_told_that_anybody_was_there() {
+    let world = World::new();
+    let (mut alice, mut bob) = alice_and_bob(&world).await;
+    let mut others = Vec::new();
+    for name in ["Carol", "Dee"] {
+        let mut person = world.person(name);
+        meet(&mut bob, "Bob", &mut person, name).await;
+        others.push(person);
+    }
+    alice.dial("Bob").unwrap();
+    let (talking, _) = bob.incoming().await;
+    bob.command(Command::Accept(talking)).unwrap();
+    alice.state(CallState::Connected).await;
+    let mut rings = Vec::new();
+    for person in &mut others {
+        person.dial("Bob").unwrap();
+        person.state(CallState::Ringing).await;
+        rings.push(bob.incoming().await.0);
+    }
+    bob.command(Command::Decline(rings[1])).unwrap();
+    assert_eq!(bob.ended().await, Reason::HungUp);
+    let leaving = bob.engine.clone();
+    let leaving = tokio::spawn(async move { leaving.shutdown().await });
+    let mut ends = BTreeMap::new();
+    while ends.len() < 2 {
+        let end = |e| match e {
+            Event::Ended(call, reason) => Some((call, reason)),
+            _ => None,
+        };
+        let (call, reason) = bob.until("end", end).await;
+        ends.insert(call, reason);
+    }
+    // The person who leaves sees a missed call.
+    let expected = [(talking, Reason::HungUp), (rings[0], Reason::PeerNoAnswer)];
+    assert_eq!(ends, BTreeMap::from(expected));
+    assert_eq!(alice.ended().await, Reason::PeerHungUp);
+    leaving.await.unwrap();
+    for person in &mut others {
+        let reason = person.ended().await;
+        assert!(
+            matches!(reason, Reason::PeerNoAnswer | Reason::ServerLost),
+            "{reason:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_contact_finds_nobody() {
     let world = World::new();

@@ -86,6 +86,7 @@ impl Call {
             }
             Some(CallCommand::Resume(next)) => Some(Outcome::Resumed(next)),
             Some(CallCommand::HangUp) | None => Some(Outcome::Ended(Reason::HungUp)),
+            Some(CallCommand::Leave) => Some(Outcome::Ended(Reason::PeerNoAnswer)),
             Some(CallCommand::Accept) => None,
         }
     }

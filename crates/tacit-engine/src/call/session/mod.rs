@@ -52,6 +52,8 @@ const METER_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) enum CallCommand {
     Accept,
     HangUp,
+    /// The engine ends while this call rings, unanswered.
+    Leave,
     SetMuted(bool),
     Verify(bool),
     /// Microphone, loudspeaker.
