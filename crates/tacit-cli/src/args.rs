@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Anonymous voice calls over Tor: no account, no number, no server.
 ///
 /// Exit codes: 0 done, 1 failed (the reason's code is on standard error), 2 wrong usage,
-/// 130 stopped with Ctrl-C.
+/// 130 stopped with Ctrl-C, 143 by SIGTERM, 129 by the end of its terminal.
 #[derive(Debug, Parser)]
 #[command(name = "tacit", version, max_term_width = 100)]
 pub struct Cli {

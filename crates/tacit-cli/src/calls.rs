@@ -11,7 +11,7 @@ use tacit_types::{LegKind, Reason};
 use crate::Failure;
 use crate::args::{Call, Global, Legs, Listen};
 use crate::interact::{self, Key};
-use crate::line::{Line, Note};
+use crate::line::{Line, Note, went_well};
 use crate::output::Output;
 use crate::session::Session;
 use crate::setup::{self, Wishes};
@@ -35,28 +35,28 @@ pub(crate) async fn listen(
         "Waiting for calls. Ctrl-C to stop."
     };
     output.say(&json!({"event": "ready"}), words);
-    let mut line = Line::default();
+    s.line = Line::answering(args.answer);
     let outcome = loop {
         tokio::select! {
             event = s.events.next() => {
-                let Some(event) = event else { break Err(Reason::Internal) };
-                show(&mut line, &event, output);
+                let Some(event) = event else { break Err(Reason::Internal.into()) };
+                show(&mut s.line, &event, output);
                 if let Event::Stopped(reason) = event {
-                    break Err(reason);
+                    break Err(told(reason, output));
                 }
-                if let Some(accept) = args.answer.and_then(|legs| line.to_answer(legs)) {
-                    submit(&s.engine, &mut line, &accept, output);
+                if let Some(accept) = s.line.to_answer() {
+                    submit(&s.engine, &mut s.line, &accept, output);
                 }
-                if args.calls.is_some_and(|n| line.over() >= n) && line.is_idle() {
+                if args.calls.is_some_and(|n| s.line.over() >= n) && s.line.is_idle() {
                     break Ok(());
                 }
             }
-            key = s.keys.next() => press(&s.engine, &mut line, key, output),
-            _ = interact::ctrl_c() => break Err(Reason::Interrupted),
+            key = s.keys.next() => press(&s.engine, &mut s.line, key, output),
+            () = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
         }
     };
     s.end(output).await;
-    outcome.map_err(Into::into)
+    outcome
 }
 
 /// Places a call.
@@ -80,11 +80,14 @@ pub(crate) async fn call(global: &Global, args: &Call, output: &mut Output) -> R
     };
     let mut s = Session::start(global, &wishes, check, output).await?;
     let outcome = match s.engine.dial(&args.name, DialOptions { legs }) {
-        Ok(call) => talk(&mut s, call, args.duration, output).await,
-        Err(error) => Err(error.kind()),
+        Ok(call) => {
+            s.line = Line::with(call);
+            talk(&mut s, call, args.duration, output).await
+        }
+        Err(error) => Err(error.into()),
     };
     s.end(output).await;
-    outcome.map_err(Into::into)
+    outcome
 }
 
 /// Follows a call to its end, and then whoever rang meanwhile, while the person can still answer.
@@ -94,64 +97,82 @@ pub(crate) async fn talk(
     call: CallId,
     seconds: Option<u64>,
     output: &mut Output,
-) -> Result<(), Reason> {
-    let mut line = Line::with(call);
+) -> Result<(), Failure> {
     let mut interrupted = false;
     let mut outcome = None;
     let mut end_at: Option<tokio::time::Instant> = None;
     loop {
         tokio::select! {
             event = s.events.next() => {
-                let Some(event) = event else { return Err(Reason::Internal) };
-                show(&mut line, &event, output);
+                let Some(event) = event else { return Err(Reason::Internal.into()) };
+                if let Event::Ended(id, reason) = event && id == call {
+                    outcome = Some(judge(reason, output));
+                }
+                show(&mut s.line, &event, output);
                 match event {
-                    Event::State(id, CallState::Connected) if line.current() == Some(id) => {
+                    Event::State(id, CallState::Connected) if s.line.current() == Some(id) => {
                         end_at = seconds.map(|s| tokio::time::Instant::now() + Duration::from_secs(s));
                     }
-                    Event::Ended(id, reason) if id == call => outcome = Some(judge(reason)),
-                    Event::Stopped(reason) => return Err(reason),
+                    Event::Stopped(reason) => return Err(told(reason, output)),
                     _ => {}
                 }
             }
-            key = s.keys.next() => press(&s.engine, &mut line, key, output),
+            key = s.keys.next() => {
+                // A call of a fixed length ends without keys.
+                if key != Key::Closed || seconds.is_none() {
+                    press(&s.engine, &mut s.line, key, output);
+                }
+            }
             () = at(end_at) => {
                 end_at = None;
-                press(&s.engine, &mut line, Key::HangUp, output);
+                press(&s.engine, &mut s.line, Key::HangUp, output);
             }
-            _ = interact::ctrl_c() => {
+            () = interact::ctrl_c() => {
                 interrupted = true;
-                if let Some(call) = line.current() {
+                if let Some(call) = s.line.current() {
                     // Over already: then its end is among the events.
                     let _ = s.engine.send(EngineCommand::HangUp(call));
                 }
             }
         }
-        if line.current().is_some() {
+        if s.line.current().is_some() {
             continue;
         }
         if interrupted {
-            return Err(Reason::Interrupted);
+            return Err(Reason::Interrupted.into());
         }
         end_at = None;
         // A call of a fixed length is a script's, which answers nobody.
-        let leave = line.is_idle() || !s.keys.is_open() || seconds.is_some();
-        if let Some(outcome) = outcome.filter(|_| leave) {
+        let leave = s.line.is_idle() || !s.keys.is_open() || seconds.is_some();
+        if leave && let Some(outcome) = outcome.take() {
             return outcome;
         }
     }
 }
 
-const fn judge(reason: Reason) -> Result<(), Reason> {
-    match reason {
-        Reason::HungUp | Reason::PeerHungUp => Ok(()),
-        reason => Err(reason),
+/// What the end of a command's own call means for it.
+fn judge(reason: Reason, output: &mut Output) -> Result<(), Failure> {
+    if went_well(reason) {
+        Ok(())
+    } else {
+        Err(told(reason, output))
     }
 }
 
+/// A failure that is told at once: the close of the circuits that comes next takes its time.
+fn told(reason: Reason, output: &mut Output) -> Failure {
+    let mut failure = Failure::from(reason);
+    output.failed(&mut failure);
+    failure
+}
+
 /// Prints an event and what it means for the line.
-fn show(line: &mut Line, event: &Event, output: &mut Output) {
+pub(crate) fn show(line: &mut Line, event: &Event, output: &mut Output) {
     if output.is_json() || !line.is_aside(event) {
         output.event(event);
+    }
+    if let Event::Quality(_, quality) = event {
+        output.meter(quality, line.is_muted());
     }
     for note in line.on_event(event) {
         output.note(&note);
@@ -167,7 +188,11 @@ fn press(engine: &Engine, line: &mut Line, key: Key, output: &mut Output) {
 
 fn submit(engine: &Engine, line: &mut Line, command: &EngineCommand, output: &mut Output) {
     match engine.send(command.clone()) {
-        Ok(()) => line.sent(command),
+        Ok(()) => {
+            if let Some(note) = line.sent(command) {
+                output.note(&note);
+            }
+        }
         Err(error) => {
             let words = format!("{} {}", error.kind().text(), error.next_action());
             output.note(&Note::refused(error.kind(), words));

@@ -17,8 +17,6 @@ use crate::session::Session;
 use crate::setup::{self, Wishes};
 use crate::{Failure, args, calls, contacts, doctor, folders, manual, qr, report, server};
 
-/// Exit code after Ctrl-C, as shells have it.
-const INTERRUPTED: u8 = 130;
 /// After so long without news a person is told that nothing has stopped.
 const STILL_TRYING: Duration = Duration::from_secs(10);
 /// Largest invite file that is read, in bytes.
@@ -46,7 +44,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(failure) => {
             report(&failure);
             ExitCode::from(if failure.reason == Reason::Interrupted {
-                INTERRUPTED
+                interact::exit_code()
             } else {
                 1
             })
@@ -74,7 +72,7 @@ fn start_logging(verbose: u8) {
 
 async fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let mut output = Output::new(cli.global.json);
-    interact::listen_for_ctrl_c().map_err(|e| Failure::new(Reason::Internal, e))?;
+    interact::listen_for_signals().map_err(|e| Failure::new(Reason::Internal, e))?;
     command(cli, &mut output).await?;
     output.finish()
 }
@@ -207,7 +205,10 @@ async fn until_taken(s: &mut Session, output: &mut Output) -> Result<(), Failure
             event = s.events.next() => match event {
                 Some(event) => {
                     output.event(&event);
+                    let told = s.line.on_event(&event);
                     match event {
+                        // Somebody who rang and is not answered here.
+                        Event::Ended(..) => told.iter().for_each(|note| output.note(note)),
                         Event::ContactAdded(_) => return Ok(()),
                         Event::Incoming { .. } => output.hint(
                             "Only `tacit listen` and `tacit call` can answer: stop this with Ctrl-C \
@@ -219,7 +220,7 @@ async fn until_taken(s: &mut Session, output: &mut Output) -> Result<(), Failure
                 }
                 None => return Err(Reason::Internal.into()),
             },
-            _ = interact::ctrl_c() => return Err(Reason::Interrupted.into()),
+            () = interact::ctrl_c() => return Err(Reason::Interrupted.into()),
         }
     }
 }
@@ -301,17 +302,18 @@ fn invite_text(argument: &str) -> Result<String, Failure> {
     {
         return Ok(argument.to_owned());
     }
-    let mut text = String::new();
-    let source: Box<dyn std::io::Read> = if argument == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(argument).map_err(unreadable)?)
-    };
-    source
-        .take(MAX_INVITE_BYTES)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    Ok(text)
+    let argument = argument.to_owned();
+    let read = interact::unless_interrupted(move || {
+        let source: Box<dyn std::io::Read> = if argument == "-" {
+            Box::new(std::io::stdin())
+        } else {
+            Box::new(std::fs::File::open(argument)?)
+        };
+        let mut text = String::new();
+        source.take(MAX_INVITE_BYTES).read_to_string(&mut text)?;
+        Ok(text)
+    });
+    read?.map_err(unreadable)
 }
 
 async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(), Failure> {
@@ -328,7 +330,7 @@ async fn accept(global: &Global, args: &Accept, output: &mut Output) -> Result<(
         loop {
             tokio::select! {
                 joined = &mut joined => break joined,
-                _ = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
+                () = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
                 () = tokio::time::sleep(STILL_TRYING) => {
                     output.hint("Still trying: a first circuit can take a minute. Ctrl-C to stop.");
                 }

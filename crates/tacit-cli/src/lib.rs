@@ -18,11 +18,13 @@ mod doctor;
 mod folders;
 mod interact;
 mod line;
+mod live;
 mod manual;
 mod output;
 mod passphrase;
 mod practice;
 mod private_file;
+mod progress;
 mod qr;
 mod server;
 mod session;
@@ -37,6 +39,8 @@ pub struct Failure {
     pub reason: tacit_types::Reason,
     /// What exactly.
     pub detail: Option<String>,
+    /// The person was told when it happened, before the program's end.
+    pub told: bool,
 }
 
 impl From<tacit_types::Reason> for Failure {
@@ -44,6 +48,7 @@ impl From<tacit_types::Reason> for Failure {
         Self {
             reason,
             detail: None,
+            told: false,
         }
     }
 }
@@ -53,6 +58,7 @@ impl From<tacit_engine::Error> for Failure {
         Self {
             reason: error.kind(),
             detail: error.detail().map(str::to_owned),
+            told: false,
         }
     }
 }
@@ -66,11 +72,14 @@ impl Failure {
         Self {
             reason,
             detail: Some(detail).filter(|d| !same(reason.text(), d)),
+            told: false,
         }
     }
 }
 
-/// Says on standard error why the program failed.
+/// Says on standard error why the program failed, unless it was said before.
 pub fn report(failure: &Failure) {
-    output::failure(failure.reason, failure.detail.as_deref());
+    if !failure.told {
+        output::failure(failure.reason, failure.detail.as_deref());
+    }
 }

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
-use tacit_engine::{CallId, Command, ContactName, Event};
+use tacit_engine::{CallId, CallState, Command, ContactName, Event};
 use tacit_types::{LegKind, Reason};
 
 use crate::interact::Key;
@@ -77,13 +77,39 @@ pub(crate) struct Line {
     muted: bool,
     /// Calls and rings that have ended.
     over: u32,
+    /// The call that a command is about, which tells itself why it failed.
+    placed: Option<CallId>,
+    /// The other person of that call is this one.
+    alone: bool,
+    /// Rings are answered by themselves once they have so many legs.
+    answer: Option<usize>,
 }
+
+/// What to type while somebody rings.
+const TO_ANSWER: &str = "Type a to answer, d to decline.";
 
 impl Line {
     /// A line on which this person has placed a call.
     pub(crate) fn with(call: CallId) -> Self {
         Self {
             current: Some(call),
+            placed: Some(call),
+            ..Self::default()
+        }
+    }
+
+    /// The line of somebody who calls themselves.
+    pub(crate) fn alone(call: CallId) -> Self {
+        Self {
+            alone: true,
+            ..Self::with(call)
+        }
+    }
+
+    /// A line whose rings are answered by themselves once they have so many legs.
+    pub(crate) fn answering(legs: Option<usize>) -> Self {
+        Self {
+            answer: legs,
             ..Self::default()
         }
     }
@@ -103,12 +129,26 @@ impl Line {
         self.over
     }
 
-    /// Whether the event is about the circuits of somebody who rings while a call goes on: to the
-    /// person in that call it says nothing.
+    /// Whether the other person hears nothing of this one.
+    pub(crate) const fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// Whether the call is the one that goes on, or rings.
+    pub(crate) fn knows(&self, call: CallId) -> bool {
+        self.current == Some(call) || self.ringing.iter().any(|r| r.call == call)
+    }
+
+    /// Whether the event says nothing to the person: it is about the circuits of somebody who rings
+    /// while a call goes on; or it speaks of another person to one who is alone.
     pub(crate) fn is_aside(&self, event: &Event) -> bool {
-        matches!(event, Event::LegUp { .. } | Event::LegDown { .. })
-            && self.current.is_some()
-            && event.call() != self.current
+        match event {
+            Event::LegUp { .. } | Event::LegDown { .. } => {
+                self.current.is_some() && event.call() != self.current
+            }
+            Event::Words { .. } | Event::State(_, CallState::Connected) => self.alone,
+            _ => false,
+        }
     }
 
     /// Takes an event of the engine.
@@ -126,6 +166,9 @@ impl Line {
                 }
                 Vec::new()
             }
+            Event::State(_, CallState::Connected) if self.alone => vec![Note::hint(
+                "Connected: say something, and you hear it come back. Type m to mute, h to hang up.",
+            )],
             Event::Ended(call, reason) => self.ended(*call, *reason),
             _ => Vec::new(),
         }
@@ -148,6 +191,13 @@ impl Line {
             live: 0,
         });
         let words = match (self.current, self.ringing.front()) {
+            (Some(_), _) if self.answer.is_some() => {
+                "It is answered by itself when this call has ended. Type d to decline.".to_owned()
+            }
+            (None, _) if self.answer.is_some() => {
+                "It is answered by itself once enough circuits are open. Type d to decline."
+                    .to_owned()
+            }
             (Some(_), _) => {
                 format!("Type d to decline; or h to end this call, and then a to answer {name}.")
             }
@@ -157,7 +207,7 @@ impl Line {
                     first.name()
                 )
             }
-            (None, _) => "Type a to answer, d to decline.".to_owned(),
+            (None, _) => TO_ANSWER.to_owned(),
         };
         vec![Note::hint(words)]
     }
@@ -168,23 +218,38 @@ impl Line {
             let ring = self.ringing.remove(at);
             return ring.iter().map(|r| gone(r, reason)).collect();
         }
-        let end = Note::hint(format!("{} [{}]", reason.text(), reason.code()));
+        let end = self.end_of(call, reason);
         if self.current != Some(call) {
-            return vec![end];
+            return end.into_iter().collect();
         }
         self.over += 1;
         self.current = None;
         self.muted = false;
         let waiting = self.ringing.iter().enumerate().map(|(n, ring)| {
-            let how = if n == 0 {
-                " Type a to answer, d to decline."
-            } else {
-                ""
+            let how = match (n, self.answer) {
+                (0, None) => TO_ANSWER,
+                (0, Some(_)) => "It is answered by itself; type d to decline.",
+                _ => "",
             };
-            let words = format!("{} still rings{}.{how}", ring.name(), over(ring.legs));
-            Note::about("still_rings", ring, words)
+            let words = format!("{} still rings{}. {how}", ring.name(), over(ring.legs));
+            Note::about("still_rings", ring, words.trim_end().to_owned())
         });
-        std::iter::once(end).chain(waiting).collect()
+        end.into_iter().chain(waiting).collect()
+    }
+
+    /// What is said of a call's end: what happened and what to do, if there is anything. A command
+    /// says itself why its own call failed.
+    fn end_of(&self, call: CallId, reason: Reason) -> Option<Note> {
+        if went_well(reason) {
+            return Some(Note::hint(format!("{} [{}]", reason.text(), reason.code())));
+        }
+        let words = format!(
+            "{} {} [{}]",
+            reason.text(),
+            reason.next_action(),
+            reason.code()
+        );
+        (self.placed != Some(call)).then(|| Note::hint(words))
     }
 
     /// What a key means now.
@@ -216,6 +281,12 @@ impl Line {
             Key::HangUp => going_on().map(Command::HangUp),
             Key::ToggleMute => going_on().map(|call| Command::SetMuted(call, !self.muted)),
             Key::Verify(same) => going_on().map(|call| Command::Verify(call, same)),
+            Key::CtrlD => Err(Note::hint(
+                "Ctrl-D means nothing here. Type h to hang up; Ctrl-C also ends the program.",
+            )),
+            Key::Closed => Err(Note::hint(
+                "Standard input has ended, so no more keys come. Ctrl-C hangs up and ends the program.",
+            )),
             Key::Unknown => Err(Note::hint(
                 "Keys, each with Enter: a answer, d decline, m mute, v the words match, x they \
                  differ, h hang up.",
@@ -236,25 +307,38 @@ impl Line {
         Err(Note::refused(Reason::Busy, words))
     }
 
-    /// The engine has taken a command.
-    pub(crate) fn sent(&mut self, command: &Command) {
+    /// The engine has taken a command. What the person is told of it, if nothing else tells.
+    pub(crate) fn sent(&mut self, command: &Command) -> Option<Note> {
         match command {
             Command::Accept(call) => {
                 self.ringing.retain(|r| r.call != *call);
                 self.current = Some(*call);
+                None
             }
-            Command::SetMuted(_, muted) => self.muted = *muted,
-            _ => {}
+            Command::SetMuted(call, muted) => {
+                self.muted = *muted;
+                Some(Note {
+                    value: Some(json!({"event": "muted", "call": call.0, "muted": muted})),
+                    words: if *muted { "Muted." } else { "Unmuted." }.to_owned(),
+                })
+            }
+            _ => None,
         }
     }
 
-    /// The oldest ring with so many legs, if no call goes on: to be answered by itself.
-    pub(crate) fn to_answer(&self, legs: usize) -> Option<Command> {
+    /// The oldest ring that is to be answered by itself now: it has its legs, and no call goes on.
+    pub(crate) fn to_answer(&self) -> Option<Command> {
+        let legs = self.answer?;
         let ready = self.ringing.iter().find(|r| r.live >= legs)?;
         self.current
             .is_none()
             .then_some(Command::Accept(ready.call))
     }
+}
+
+/// Whether a call that ended so came to its end: by either person's hand.
+pub(crate) const fn went_well(reason: Reason) -> bool {
+    matches!(reason, Reason::HungUp | Reason::PeerHungUp)
 }
 
 /// A ring that has ended unanswered.

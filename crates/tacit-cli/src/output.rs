@@ -9,6 +9,8 @@ use tacit_types::{LegKind, Reason};
 
 use crate::Failure;
 use crate::line::Note;
+use crate::live::{self, clip};
+use crate::progress::{Shown, TorProgress};
 
 /// Prints events.
 #[derive(Debug)]
@@ -20,10 +22,14 @@ pub(crate) struct Output {
     drawn: bool,
     colour: bool,
     /// What was said last of Tor.
-    tor: Option<(u8, String)>,
+    tor: TorProgress,
+    tor_json: Option<(u8, String)>,
     /// How the first thing that could not be written failed.
     lost: Option<std::io::Error>,
 }
+
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
 
 impl Output {
     /// Output in the form asked for.
@@ -38,7 +44,8 @@ impl Output {
             live,
             drawn: false,
             colour,
-            tor: None,
+            tor: TorProgress::default(),
+            tor_json: None,
             lost: None,
         }
     }
@@ -75,20 +82,39 @@ impl Output {
     }
 
     /// Draws over the live line; nothing when the output is not a terminal.
-    pub(crate) fn draw(&mut self, words: &str) {
+    fn draw(&mut self, words: &str) {
         if self.live {
-            let mut out = std::io::stdout().lock();
-            // A terminal that has gone is noticed by whoever reads standard input.
-            let _ = write!(out, "\r\x1b[2K{words}");
-            let _ = out.flush();
-            self.drawn = true;
+            let words = clip(words, columns());
+            self.draw_fitted(&words);
         }
+    }
+
+    /// The state of a call, in the live line.
+    pub(crate) fn meter(&mut self, q: &Quality, muted: bool) {
+        if !self.live {
+            return;
+        }
+        let text = live::meter(q, muted, columns());
+        let (word, colour) = live::quality(q);
+        match text.strip_prefix(word).filter(|_| self.colour) {
+            Some(rest) => self.draw_fitted(&format!("{colour}{word}\x1b[0m{rest}")),
+            None => self.draw_fitted(&text),
+        }
+    }
+
+    fn draw_fitted(&mut self, words: &str) {
+        let mut out = std::io::stdout().lock();
+        // A terminal that has gone is noticed by whoever reads standard input.
+        let _ = write!(out, "\r\x1b[2K{words}");
+        let _ = out.flush();
+        self.drawn = true;
     }
 
     fn clear(&mut self) {
         if self.drawn {
             let mut out = std::io::stdout().lock();
-            let _ = write!(out, "\r\x1b[2K");
+            // What comes next may go to standard error.
+            let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
             self.drawn = false;
         }
     }
@@ -106,17 +132,19 @@ impl Output {
 
     /// How far Tor is; said once for each change.
     pub(crate) fn tor_progress(&mut self, percent: u8, stage: &str) {
-        let now = (percent, stage.to_owned());
-        if self.tor.as_ref() == Some(&now) {
+        if self.json {
+            let now = (percent, stage.to_owned());
+            if self.tor_json.as_ref() != Some(&now) {
+                self.line(&json!({"event": "tor", "percent": percent, "stage": stage}).to_string());
+                self.tor_json = Some(now);
+            }
             return;
         }
-        self.tor = Some(now);
-        if self.json {
-            self.line(&json!({"event": "tor", "percent": percent, "stage": stage}).to_string());
-        } else if self.live {
-            self.draw(&format!("Tor: {percent} % · {stage}"));
-        } else {
-            self.line(&format!("Tor: {percent} %: {stage}"));
+        match self.tor.next(percent, stage) {
+            Shown::Nothing => {}
+            Shown::Progress(words) if self.live => self.draw(&words),
+            Shown::Progress(words) => self.line(&words),
+            Shown::Sentence(words) => self.hint(words),
         }
     }
 
@@ -147,11 +175,17 @@ impl Output {
         }
     }
 
+    /// Says on standard error why what was asked for failed, before the program ends.
+    pub(crate) fn failed(&mut self, failure: &mut Failure) {
+        self.clear();
+        crate::report(failure);
+        failure.told = true;
+    }
+
     fn plain(&mut self, event: &Event) {
         match event {
-            Event::Quality(_, quality) => self.draw(&self.meter(quality)),
             Event::LegUp { live, .. } => self.draw(&format!("Opening circuits: {live} ready")),
-            Event::Timing(..) | Event::LegDown { .. } => {}
+            Event::Timing(..) | Event::LegDown { .. } | Event::Quality(..) => {}
             other => {
                 let words = words_of(other);
                 if !words.is_empty() {
@@ -161,46 +195,14 @@ impl Output {
             }
         }
     }
-
-    fn meter(&self, q: &Quality) -> String {
-        let delay = q.latency.mouth_to_ear();
-        let (word, colour) = quality_word(q);
-        let (on, off) = if self.colour {
-            (colour, "\x1b[0m")
-        } else {
-            ("", "")
-        };
-        format!(
-            "{on}{word}{off} · {delay:.0} ms mouth to ear · {} circuits · concealed {:.1} % · you {} · they {}",
-            q.legs.len(),
-            q.concealed * 100.0,
-            bar(q.input_level),
-            bar(q.output_level),
-        )
-    }
 }
 
-/// A word for the quality: delay after ITU-T G.114's advice, and concealment.
-fn quality_word(q: &Quality) -> (&'static str, &'static str) {
-    let delay = q.latency.mouth_to_ear();
-    if q.concealed > 0.05 || delay > 700.0 {
-        ("Poor", "\x1b[31m")
-    } else if q.concealed > 0.01 || delay > 450.0 {
-        ("Fair", "\x1b[33m")
-    } else {
-        ("Good", "\x1b[32m")
-    }
-}
-
-/// Eight steps from −60 to 0 dBFS.
-fn bar(level: f32) -> String {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to 0..=8"
-    )]
-    let steps = ((level + 60.0) / 7.5).clamp(0.0, 8.0) as usize;
-    format!("{}{}", "▮".repeat(steps), "▯".repeat(8 - steps))
+/// Columns for the live line: the terminal's, which may change at any time, but for the last one,
+/// after which some terminals go on in the next line.
+fn columns() -> usize {
+    let told = rustix::termios::tcgetwinsize(std::io::stdout());
+    let wide = told.map_or(0, |size| usize::from(size.ws_col));
+    if wide == 0 { COLUMNS - 1 } else { wide - 1 }
 }
 
 fn state_name(state: CallState) -> &'static str {
@@ -289,7 +291,8 @@ fn words_of(event: &Event) -> String {
                 name.reveal()
             )
         }
-        Event::Stopped(reason) | Event::MailboxLost(reason) => {
+        // Why the network has stopped is why the command fails, which says so.
+        Event::MailboxLost(reason) => {
             format!("{} {}", reason.text(), reason.next_action())
         }
         _ => String::new(),

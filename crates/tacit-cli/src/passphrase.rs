@@ -7,13 +7,16 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tacit_types::Reason;
 use zeroize::Zeroizing;
 
+use crate::interact::unless_interrupted;
+
 /// Longest passphrase, in bytes.
 const MAX_BYTES: usize = 4096;
 
 /// Reads the passphrase from `file`, or asks for it on the terminal.
 ///
 /// # Errors
-/// [`Reason::ProfileLocked`] when there is neither a file nor a terminal, with what went wrong.
+/// [`Reason::ProfileLocked`] when there is neither a file nor a terminal, with what went wrong;
+/// [`Reason::Interrupted`] after Ctrl-C.
 pub(crate) fn read(
     file: Option<&Path>,
     prompt: &str,
@@ -65,11 +68,13 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, (Reason, String)> {
     let mut hidden = before.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     tcsetattr(&stdin, OptionalActions::Flush, &hidden).map_err(|e| failed(e.into()))?;
-    let mut line = Zeroizing::new(String::new());
-    let read = stdin.lock().read_line(&mut line);
+    let read = unless_interrupted(|| {
+        let mut line = Zeroizing::new(String::new());
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
     tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(|e| failed(e.into()))?;
     // Only a line break for the eye.
     let _ = writeln!(err);
-    read.map_err(failed)?;
-    Ok(line)
+    read.map_err(|reason| (reason, reason.text().to_owned()))?
+        .map_err(failed)
 }

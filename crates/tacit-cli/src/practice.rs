@@ -15,6 +15,7 @@ use crate::Failure;
 use crate::args::{Audio, Demo, Echo, Global};
 use crate::calls::talk;
 use crate::interact::{Keys, ctrl_c};
+use crate::line::Line;
 use crate::output::Output;
 use crate::session::Session;
 use crate::setup::{self, Wishes};
@@ -66,16 +67,17 @@ async fn practise(
         engine,
         events,
         keys: Keys::new(),
+        line: Line::default(),
     };
     let outcome = tokio::select! {
         met = meet(&mut mirror, &mut mirror_events, &s.engine) => match met {
             Ok(()) => reflect(&mut s, mirror, mirror_events, seconds, output).await,
-            Err(reason) => Err(reason),
+            Err(reason) => Err(reason.into()),
         },
-        _ = ctrl_c() => Err(Reason::Interrupted),
+        () = ctrl_c() => Err(Reason::Interrupted.into()),
     };
     s.end(output).await;
-    outcome.map_err(Into::into)
+    outcome
 }
 
 /// The other person: hears with one hand and speaks with the other.
@@ -128,7 +130,7 @@ async fn reflect(
     mut events: EventStream,
     seconds: u64,
     output: &mut Output,
-) -> Result<(), Reason> {
+) -> Result<(), Failure> {
     let answering = tokio::spawn(async move {
         while let Some(event) = events.next().await {
             match event {
@@ -149,6 +151,7 @@ async fn reflect(
             legs: LegKind::Onion,
         },
     )?;
+    s.line = Line::alone(call);
     let outcome = talk(s, call, Some(seconds), output).await;
     answering.abort();
     outcome

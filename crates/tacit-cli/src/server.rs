@@ -73,7 +73,7 @@ pub(crate) async fn run(
                 Some((_, stream)) => drop(streams.try_send(Box::new(stream))),
                 None => break Err(Reason::TorLost.into()),
             },
-            _ = ctrl_c() => break Ok(()),
+            () = ctrl_c() => break Ok(()),
         }
     };
     let summary = server.stop().await;

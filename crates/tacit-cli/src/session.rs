@@ -10,7 +10,9 @@ use tacit_types::Reason;
 
 use crate::Failure;
 use crate::args::Global;
+use crate::calls::show;
 use crate::interact::{self, Keys};
+use crate::line::Line;
 use crate::output::Output;
 use crate::setup::{self, Wishes};
 
@@ -19,6 +21,8 @@ pub(crate) struct Session {
     pub engine: Engine,
     pub events: EventStream,
     pub keys: Keys,
+    /// The call that goes on and who rings.
+    pub line: Line,
 }
 
 impl Session {
@@ -43,6 +47,7 @@ impl Session {
             engine,
             events,
             keys: Keys::new(),
+            line: Line::default(),
         };
         session.ready(&tor, output).await?;
         Ok(session)
@@ -61,12 +66,13 @@ impl Session {
                         }
                     }
                 },
-                _ = interact::ctrl_c() => return Err(Reason::Interrupted.into()),
+                () = interact::ctrl_c() => return Err(Reason::Interrupted.into()),
             }
         }
     }
 
-    /// Ends the engine: cover traffic runs out first, unless Ctrl-C is pressed (again).
+    /// Ends the engine: cover traffic runs out first, unless Ctrl-C is pressed (again). What ends
+    /// meanwhile is told, who rang in vain is told as missed, and what is typed goes nowhere.
     pub(crate) async fn end(mut self, output: &mut Output) {
         output.say(
             &json!({"event": "closing"}),
@@ -77,15 +83,21 @@ impl Session {
         let mut open = true;
         loop {
             tokio::select! {
-                () = &mut over => break,
+                biased;
                 event = self.events.next(), if open => match event {
                     // Who took the same invite at the same time is told now.
                     Some(event @ Event::InviteReused(_)) => output.event(&event),
+                    Some(event @ Event::Ended(call, _)) if self.line.knows(call) => {
+                        show(&mut self.line, &event, output);
+                    }
                     Some(_) => {}
                     None => open = false,
                 },
-                _ = interact::ctrl_c() => break,
+                _ = self.keys.next() => {}
+                () = interact::ctrl_c() => break,
+                () = &mut over => break,
             }
         }
+        interact::forget_typed();
     }
 }

@@ -114,7 +114,7 @@ pub(crate) async fn tor_ready(tor: &TorNetwork, output: &mut Output) -> Result<(
         tokio::select! {
             outcome = &mut ready => return Ok(outcome?),
             Ok(()) = states.changed() => {}
-            _ = ctrl_c() => return Err(Reason::Interrupted.into()),
+            () = ctrl_c() => return Err(Reason::Interrupted.into()),
         }
     }
 }

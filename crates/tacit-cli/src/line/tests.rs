@@ -69,7 +69,7 @@ fn who_may_answer_a_call_over_a_turn_server_is_told_so() {
     let told = line.on_event(&Event::Ended(ALICE, Reason::PeerHungUp));
     let told = words(&told);
     assert!(told.contains("erin still rings, over a TURN server."));
-    assert!(told.contains("carol still rings. "), "{told}");
+    assert!(told.contains("carol still rings. Type a"), "{told}");
 }
 
 #[test]
@@ -185,20 +185,24 @@ fn a_call_by_itself_is_answered_when_it_has_its_legs_and_no_other_goes_on() {
         live,
         hops: None,
     };
-    let mut line = Line::default();
-    line.on_event(&incoming(ALICE, "alice"));
+    let mut line = Line::answering(Some(4));
+    let told = words(&line.on_event(&incoming(ALICE, "alice")));
+    assert!(told.contains("answered by itself"), "{told}");
+    assert!(!told.contains("Type a"), "{told}");
     line.on_event(&leg(ALICE, 3));
-    assert!(line.to_answer(4).is_none());
+    assert!(line.to_answer().is_none());
     line.on_event(&leg(ALICE, 4));
-    let accept = line.to_answer(4).unwrap();
+    let accept = line.to_answer().unwrap();
     assert!(matches!(accept, Command::Accept(ALICE)));
     line.sent(&accept);
-    line.on_event(&incoming(CAROL, "carol"));
+    let told = words(&line.on_event(&incoming(CAROL, "carol")));
+    assert!(told.contains("when this call has ended"), "{told}");
     line.on_event(&leg(CAROL, 8));
     assert!(line.is_aside(&leg(CAROL, 8)) && !line.is_aside(&leg(ALICE, 8)));
-    assert!(line.to_answer(4).is_none());
-    line.on_event(&Event::Ended(ALICE, Reason::HungUp));
-    assert!(matches!(line.to_answer(4), Some(Command::Accept(CAROL))));
+    assert!(line.to_answer().is_none());
+    let told = words(&line.on_event(&Event::Ended(ALICE, Reason::HungUp)));
+    assert!(told.contains("carol still rings. It is answered by itself"));
+    assert!(matches!(line.to_answer(), Some(Command::Accept(CAROL))));
 }
 
 #[test]
@@ -214,6 +218,65 @@ fn who_is_called_back_does_not_ring_any_more_and_the_queue_is_bounded() {
         line.on_key(Key::Accept),
         Ok(Command::Accept(CallId(168)))
     ));
+}
+
+#[test]
+fn muting_is_told_and_ends_with_the_call() {
+    let mut line = in_a_call();
+    for muted in [true, false, true] {
+        let command = line.on_key(Key::ToggleMute).unwrap();
+        let told = line.sent(&command).unwrap();
+        assert_eq!(told.words, if muted { "Muted." } else { "Unmuted." });
+        assert_eq!(told.value.unwrap()["muted"], muted);
+        assert_eq!(line.is_muted(), muted);
+    }
+    line.on_event(&Event::Ended(ALICE, Reason::HungUp));
+    assert!(!line.is_muted());
+}
+
+#[test]
+fn the_end_of_a_call_says_what_to_do_next_once() {
+    let failed = Event::Ended(ALICE, Reason::LegsLost);
+    let mut listening = in_a_call();
+    let told = words(&listening.on_event(&failed));
+    let first = told.lines().next().unwrap();
+    let action = Reason::LegsLost.next_action();
+    assert!(
+        first.contains(action) && first.ends_with("[call.legs_lost]"),
+        "{told}"
+    );
+    // `tacit call` says on standard error why its own call failed, as every command does.
+    let mut calling = Line::with(ALICE);
+    assert!(calling.on_event(&failed).is_empty());
+    assert!(calling.is_idle());
+    let mut calling = Line::with(ALICE);
+    let told = words(&calling.on_event(&Event::Ended(ALICE, Reason::PeerHungUp)));
+    assert_eq!(told, "The other person ended the call. [call.peer_hung_up]");
+}
+
+#[test]
+fn who_calls_themselves_is_not_asked_to_compare_words() {
+    let words_event = Event::Words {
+        call: ALICE,
+        words: ["one".into(), "two".into()],
+        verified: false,
+        broken_off: 0,
+    };
+    let connected = Event::State(ALICE, CallState::Connected);
+    let mut alone = Line::alone(ALICE);
+    assert!(alone.is_aside(&words_event) && alone.is_aside(&connected));
+    assert!(words(&alone.on_event(&connected)).contains("come back"));
+    let other = Line::with(ALICE);
+    assert!(!other.is_aside(&words_event) && !other.is_aside(&connected));
+}
+
+#[test]
+fn the_end_of_the_input_is_told() {
+    let line = in_a_call();
+    for key in [Key::CtrlD, Key::Closed] {
+        let told = line.on_key(key).unwrap_err();
+        assert!(told.words.contains("Ctrl-C"), "{}", told.words);
+    }
 }
 
 /// A person on the network in memory.

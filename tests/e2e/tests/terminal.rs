@@ -1,0 +1,222 @@
+//! What a person sees and presses in a terminal, without any network: `script` of util-linux makes
+//! one.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tacit_e2e::scenarios::wanted;
+
+/// Only a hang takes this long: the circuits of a call carry cover for half a minute after it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A program whose standard output is read while it runs.
+struct Screen {
+    child: Child,
+    stdin: ChildStdin,
+    pieces: mpsc::Receiver<Vec<u8>>,
+    /// All that was shown so far.
+    shown: String,
+    /// How much of it was looked at.
+    at: usize,
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Screen {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let (sender, pieces) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(n @ 1..) = stdout.read(&mut piece) {
+                if sender.send(piece[..n].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            stdin,
+            pieces,
+            shown: String::new(),
+            at: 0,
+        }
+    }
+
+    /// A shell in a terminal.
+    fn terminal(script: &str) -> Self {
+        Self::start(Command::new("script").args(["-qfec", script, "/dev/null"]))
+    }
+
+    /// Waits until this is shown, after what was waited for before.
+    fn wait_for(&mut self, wanted: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = self.shown[self.at..].find(wanted) {
+                self.at += found + wanted.len();
+                return;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let piece = self.pieces.recv_timeout(left);
+            let piece = piece.unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.shown));
+            // A character that was cut in two is only lost to this test.
+            self.shown += &String::from_utf8_lossy(&piece);
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.stdin.write_all(keys.as_bytes()).unwrap();
+        self.stdin.flush().unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn end(mut self) -> (ExitStatus, String) {
+        while let Ok(piece) = self.pieces.recv_timeout(PATIENCE) {
+            self.shown += &String::from_utf8_lossy(&piece);
+        }
+        let status = self.child.wait().unwrap();
+        (status, std::mem::take(&mut self.shown))
+    }
+}
+
+/// A folder, and the program.
+struct Place {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Place {
+    fn new(test: &str) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            program: wanted(test).programs.join("tacit"),
+        }
+    }
+
+    /// `tacit COMMAND`, for a shell.
+    fn tacit(&self, command: &str) -> String {
+        let (program, folder) = (self.program.display(), self.folder.path().display());
+        format!(
+            "'{program}' {command} --profile '{folder}/profile' --config '{folder}/config.toml'"
+        )
+    }
+
+    /// A call inside the program, without devices.
+    fn demo(&self, more: &str) -> String {
+        let folder = self.folder.path();
+        std::fs::write(folder.join("silence.wav"), silence()).unwrap();
+        std::fs::write(folder.join("config.toml"), "").unwrap();
+        let folder = folder.display();
+        let sound = format!("--audio-in '{folder}/silence.wav' --audio-out '{folder}/heard.wav'");
+        self.tacit(&format!("demo --delay-ms 20 {sound} {more}"))
+    }
+}
+
+/// A second of silence as a WAV file: 48 kHz, 16 bits, one channel.
+fn silence() -> Vec<u8> {
+    let data = 96_000_u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + data).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(48_000_u32.to_le_bytes());
+    file.extend(96_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(data.to_le_bytes());
+    file.resize(file.len() + data as usize, 0);
+    file
+}
+
+#[test]
+fn ctrl_c_at_the_passphrase_ends_at_once_and_shows_what_is_typed_again() {
+    let place = Place::new("terminal-passphrase");
+    let tacit = place.tacit("init");
+    let mut screen = Screen::terminal(&format!("trap : INT; {tacit}; echo code=$?; stty -a"));
+    screen.wait_for("New passphrase: ");
+    screen.press("half of it");
+    screen.press("\x03");
+    screen.wait_for("[interrupted]");
+    screen.wait_for("code=130");
+    let (_, shown) = screen.end();
+    assert!(shown.contains(" echo "), "{shown}");
+    assert!(!shown.contains("half of it"), "{shown}");
+    assert!(!place.folder.path().join("profile").exists());
+}
+
+/// What was drawn over, one drawing after the other. What ends its line is a sentence, or was typed
+/// into.
+fn drawings(shown: &str) -> Vec<&str> {
+    let drawn = shown.split("\r\x1b[2K").skip(1);
+    drawn.filter(|d| !d.contains(['\n', '\x08'])).collect()
+}
+
+#[test]
+fn the_live_line_fits_the_terminal_and_shows_that_the_microphone_is_muted() {
+    let place = Place::new("terminal-line");
+    let demo = place.demo("--duration 100");
+    for (columns, named) in [(80, true), (60, false), (40, false)] {
+        let script = format!("stty cols {columns}; trap : INT; NO_COLOR=1 {demo}; echo code=$?");
+        let mut screen = Screen::terminal(&script);
+        screen.wait_for("Connected");
+        screen.wait_for(" · you ▮");
+        screen.press("\x04");
+        screen.wait_for("Ctrl-D means nothing here");
+        screen.press("m\n");
+        screen.wait_for("Muted.");
+        screen.wait_for("you muted");
+        screen.press("m\n");
+        screen.wait_for("Unmuted.");
+        screen.press("h\n");
+        screen.wait_for("Closing the circuits");
+        screen.press("\x03");
+        screen.wait_for("code=0");
+        let (_, shown) = screen.end();
+        let drawn = drawings(&shown);
+        assert!(drawn.iter().any(|d| d.contains("they ")), "{shown}");
+        for line in drawn {
+            assert!(line.chars().count() < columns, "{columns}: {line:?}");
+        }
+        assert_eq!(shown.contains("mouth to ear"), named, "{shown}");
+        assert!(!shown.contains("Compare"), "with whom? {shown}");
+    }
+}
+
+#[test]
+fn sigterm_and_the_end_of_the_terminal_hang_up() {
+    let place = Place::new("terminal-signals");
+    let demo = place.demo("--duration 100 --json");
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        // The shell becomes the program, so that the signal is for it.
+        let mut screen = Screen::start(Command::new("sh").args(["-c", &format!("exec {demo}")]));
+        screen.wait_for("\"quality\"");
+        screen.signal(signal);
+        screen.wait_for("call.hung_up");
+        screen.wait_for("\"closing\"");
+        // The second time closes the circuits at once, but for the end of the terminal, which the
+        // kernel and the shell may both tell.
+        screen.signal(signal);
+        let (status, shown) = screen.end();
+        assert_eq!(status.code(), Some(code), "{shown}");
+    }
+}
