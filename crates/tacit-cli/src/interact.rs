@@ -158,9 +158,14 @@ impl Keys {
 
 /// Throws away what was typed and not read, so that it does not go to the shell.
 pub(crate) fn forget_typed() {
-    use rustix::termios::{QueueSelector, tcflush};
-    // Not from a terminal: then there is nothing to throw away.
-    let _ = tcflush(std::io::stdin(), QueueSelector::IFlush);
+    use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
+    let stdin = std::io::stdin();
+    // What is typed while this runs in the background is for others, and touching it would stop
+    // this program.
+    if tcgetpgrp(&stdin) == Ok(rustix::process::getpgrp()) {
+        // If it fails, a letter goes to the shell.
+        let _ = tcflush(&stdin, QueueSelector::IFlush);
+    }
 }
 
 #[cfg(test)]

@@ -61,20 +61,23 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, (Reason, String)> {
     }
     let failed = |e: std::io::Error| (Reason::ProfileLocked, e.to_string());
     let mut err = std::io::stderr().lock();
-    write!(err, "{prompt}")
-        .and_then(|()| err.flush())
-        .map_err(failed)?;
     let before = tcgetattr(&stdin).map_err(|e| failed(e.into()))?;
     let mut hidden = before.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
+    // Before the question: who answers fast is not shown either.
     tcsetattr(&stdin, OptionalActions::Flush, &hidden).map_err(|e| failed(e.into()))?;
-    let read = unless_interrupted(|| {
-        let mut line = Zeroizing::new(String::new());
-        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    let asked = write!(err, "{prompt}").and_then(|()| err.flush());
+    let read = asked.map_err(failed).and_then(|()| {
+        let answer = unless_interrupted(|| {
+            let mut line = Zeroizing::new(String::new());
+            std::io::stdin().lock().read_line(&mut line).map(|_| line)
+        });
+        answer
+            .map_err(|reason| (reason, reason.text().to_owned()))?
+            .map_err(failed)
     });
     tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(|e| failed(e.into()))?;
     // Only a line break for the eye.
     let _ = writeln!(err);
-    read.map_err(|reason| (reason, reason.text().to_owned()))?
-        .map_err(failed)
+    read
 }

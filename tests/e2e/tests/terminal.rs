@@ -19,7 +19,8 @@ struct Screen {
     child: Child,
     stdin: ChildStdin,
     pieces: mpsc::Receiver<Vec<u8>>,
-    /// All that was shown so far.
+    /// All that was shown so far, as bytes and as text.
+    bytes: Vec<u8>,
     shown: String,
     /// How much of it was looked at.
     at: usize,
@@ -56,6 +57,7 @@ impl Screen {
             child,
             stdin,
             pieces,
+            bytes: Vec::new(),
             shown: String::new(),
             at: 0,
         }
@@ -77,9 +79,14 @@ impl Screen {
             let left = until.saturating_duration_since(Instant::now());
             let piece = self.pieces.recv_timeout(left);
             let piece = piece.unwrap_or_else(|_| panic!("no {wanted:?} in {:?}", self.shown));
-            // A character that was cut in two is only lost to this test.
-            self.shown += &String::from_utf8_lossy(&piece);
+            self.show(&piece);
         }
+    }
+
+    /// A character may come in two pieces.
+    fn show(&mut self, piece: &[u8]) {
+        self.bytes.extend_from_slice(piece);
+        self.shown = String::from_utf8_lossy(&self.bytes).into_owned();
     }
 
     fn press(&mut self, keys: &str) {
@@ -94,7 +101,7 @@ impl Screen {
 
     fn end(mut self) -> (ExitStatus, String) {
         while let Ok(piece) = self.pieces.recv_timeout(PATIENCE) {
-            self.shown += &String::from_utf8_lossy(&piece);
+            self.show(&piece);
         }
         let status = self.child.wait().unwrap();
         (status, std::mem::take(&mut self.shown))
@@ -179,7 +186,7 @@ fn the_live_line_fits_the_terminal_and_shows_that_the_microphone_is_muted() {
         let script = format!("stty cols {columns}; trap : INT; NO_COLOR=1 {demo}; echo code=$?");
         let mut screen = Screen::terminal(&script);
         screen.wait_for("Connected");
-        screen.wait_for(" · you ▮");
+        screen.wait_for(" · you ▯");
         screen.press("\x04");
         screen.wait_for("Ctrl-D means nothing here");
         screen.press("m\n");
