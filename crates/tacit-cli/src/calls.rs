@@ -22,7 +22,16 @@ pub(crate) async fn listen(
     args: &Listen,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    setup::check_audio(&args.audio)?;
+    setup::check_files(&args.audio)?;
+    let config = setup::config(global)?;
+    // Invites are taken and tokens renewed without sound, too: what is missing is told, no more.
+    if let Err(failure) = setup::check_chosen_devices(&config, &args.audio).await {
+        crate::report(&failure);
+    }
+    if setup::is_unreachable(&config) {
+        output.hint(Reason::TorNeedsControl.text());
+        output.hint("Until then nobody can call you, and nobody can take an invite of yours.");
+    }
     let wishes = Wishes {
         audio: Some(&args.audio),
         lab: Some(&args.lab),
@@ -61,7 +70,7 @@ pub(crate) async fn listen(
 
 /// Places a call.
 pub(crate) async fn call(global: &Global, args: &Call, output: &mut Output) -> Result<(), Failure> {
-    setup::check_audio(&args.audio)?;
+    setup::check_audio(global, &args.audio).await?;
     let wishes = Wishes {
         audio: Some(&args.audio),
         lab: Some(&args.lab),

@@ -129,7 +129,7 @@ fn config(global: &Global, action: &ConfigAction, output: &mut Output) -> Result
             );
         }
         ConfigAction::Check => {
-            setup::config(global)?;
+            setup::checked_config(global)?;
             let there = if path.exists() {
                 "is in order"
             } else {

@@ -4,6 +4,8 @@ use serde_json::json;
 use tacit_engine::network::Network as _;
 use tacit_profile::Profile;
 
+use tacit_audio::{DeviceChoice, Direction};
+
 use crate::args::{Doctor, Global};
 use crate::output::Output;
 use crate::{Failure, folders, setup};
@@ -38,7 +40,7 @@ pub(crate) async fn run(
                 first.get_or_insert(failure);
             }
         };
-    let config = setup::config(global);
+    let config = setup::checked_config(global);
     let words = folders::config(global).0.display().to_string();
     let config = match config {
         Ok(config) => {
@@ -55,31 +57,14 @@ pub(crate) async fn run(
         .map(|()| folder.display().to_string())
         .map_err(|e| Failure::new(e.reason(), e));
     check(output, "profile", profile);
-    let devices = tacit_audio::list_devices();
-    for (what, direction, missing) in [
-        (
-            "microphone",
-            tacit_audio::Direction::Input,
-            Reason::AudioNoInput,
-        ),
-        (
-            "loudspeaker",
-            tacit_audio::Direction::Output,
-            Reason::AudioNoOutput,
-        ),
-    ] {
-        let names: Vec<String> = devices
-            .iter()
-            .filter(|d| d.direction == direction)
-            .map(|d| format!("{}{}", d.name, if d.is_default { " (default)" } else { "" }))
-            .collect();
-        let outcome = if names.is_empty() {
-            Err(missing.into())
-        } else {
-            Ok(names.join(", "))
-        };
-        check(output, what, outcome);
-    }
+    let (input, loudspeaker) = config
+        .as_ref()
+        .map_or_else(Default::default, setup::devices);
+    let opened = setup::check_devices(Some(input.clone()), None).await;
+    check(output, "microphone", opened.map(|()| chosen(&input)));
+    let opened = setup::check_devices(None, Some(loudspeaker.clone())).await;
+    check(output, "loudspeaker", opened.map(|()| chosen(&loudspeaker)));
+    list_devices(output);
     if let Some(config) = config.filter(|_| !args.offline) {
         match setup::launch_tor(global, &config) {
             Ok(tor) => {
@@ -91,4 +76,32 @@ pub(crate) async fn run(
         }
     }
     first.map_or(Ok(()), Err)
+}
+
+fn chosen(device: &DeviceChoice) -> String {
+    match device {
+        DeviceChoice::Default => "the system's default can be used".into(),
+        DeviceChoice::Named(name) => format!("{name} can be used"),
+    }
+}
+
+/// What --input and --output take.
+fn list_devices(output: &mut Output) {
+    for device in tacit_audio::list_devices() {
+        let (direction, option) = match device.direction {
+            Direction::Input => ("input", "--input"),
+            Direction::Output => ("output", "--output"),
+        };
+        let value = json!({"event": "device", "direction": direction, "id": device.id,
+            "name": device.name, "default": device.is_default});
+        let default = if device.is_default {
+            ", the default"
+        } else {
+            ""
+        };
+        output.say(
+            &value,
+            &format!("        {option} '{}': {}{default}", device.id, device.name),
+        );
+    }
 }

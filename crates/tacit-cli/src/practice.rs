@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A call to oneself through Tor: what is said comes back.
 pub(crate) async fn echo(global: &Global, args: &Echo, output: &mut Output) -> Result<(), Failure> {
-    setup::check_audio(&args.audio)?;
+    setup::check_audio(global, &args.audio).await?;
     let config = setup::config(global)?;
     let tor = setup::launch_tor(global, &config)?;
     setup::tor_ready(&tor, output).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn echo(global: &Global, args: &Echo, output: &mut Output) -> R
 
 /// The same inside this process, over a made-up network.
 pub(crate) async fn demo(global: &Global, args: &Demo, output: &mut Output) -> Result<(), Failure> {
-    setup::check_audio(&args.audio)?;
+    setup::check_audio(global, &args.audio).await?;
     let config = setup::config(global)?;
     let words = "Two made-up people inside this program, no Tor: the network is simulated.";
     output.say(&json!({"event": "demo", "simulated": true}), words);

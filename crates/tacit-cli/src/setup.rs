@@ -86,6 +86,7 @@ pub(crate) fn tor_config(global: &Global, config: &Config) -> Result<TorConfig, 
     arti.bootstrap_timeout = Duration::from_secs(tor.start_timeout_s);
     arti.dangerous_allow_local_exits = tor.dangerous_allow_local_exits;
     if let Some(path) = &tor.arti {
+        let path = &beside_configuration(global, path);
         let text = std::fs::read_to_string(path).map_err(|e| {
             Failure::new(
                 Reason::ConfigInvalid,
@@ -95,6 +96,27 @@ pub(crate) fn tor_config(global: &Global, config: &Config) -> Result<TorConfig, 
         arti.extra_toml = Some(text);
     }
     Ok(TorConfig::Arti(arti))
+}
+
+/// A relative path in the configuration is relative to it.
+fn beside_configuration(global: &Global, path: &Path) -> PathBuf {
+    let (file, _) = folders::config(global);
+    file.parent()
+        .map_or_else(|| path.to_owned(), |folder| folder.join(path))
+}
+
+/// Reads the configuration and everything that it names.
+pub(crate) fn checked_config(global: &Global) -> Result<Config, Failure> {
+    let config = config(global)?;
+    tor_config(global, &config)?
+        .check()
+        .map_err(|e| Failure::new(Reason::ConfigInvalid, format!("tor.arti: {e}")))?;
+    Ok(config)
+}
+
+/// Whether nobody can reach this person's own addresses.
+pub(crate) fn is_unreachable(config: &Config) -> bool {
+    config.tor.mode == TorMode::System && config.tor.control.is_none()
 }
 
 /// Begins to start Tor.
@@ -210,10 +232,65 @@ impl AudioPlan {
     }
 }
 
-/// Refuses sound files that cannot be used before anybody is rung.
-pub(crate) fn check_audio(audio: &Audio) -> Result<(), Failure> {
+/// Refuses sound files and devices that cannot be used, before anybody is rung.
+pub(crate) async fn check_audio(global: &Global, audio: &Audio) -> Result<(), Failure> {
+    check_files(audio)?;
+    check_chosen_devices(&config(global)?, audio).await
+}
+
+/// Refuses sound files that cannot be used.
+pub(crate) fn check_files(audio: &Audio) -> Result<(), Failure> {
     if let Some(path) = &audio.audio_in {
         tacit_audio::WavReader::open(path).map_err(|e| Failure::new(Reason::AudioBadFile, e))?;
     }
+    if let Some(path) = &audio.audio_out {
+        can_be_written(path)
+            .map_err(|e| Failure::new(Reason::AudioBadFile, format!("{}: {e}", path.display())))?;
+    }
     Ok(())
+}
+
+/// Opens the devices that a call would use, for a moment.
+pub(crate) async fn check_chosen_devices(config: &Config, audio: &Audio) -> Result<(), Failure> {
+    let plan = AudioPlan::new(config, Some(audio));
+    let input = plan.audio_in.is_none().then_some(plan.input);
+    let output = plan.audio_out.is_none().then_some(plan.output);
+    check_devices(input, output).await
+}
+
+/// Opens the devices for a moment.
+pub(crate) async fn check_devices(
+    input: Option<DeviceChoice>,
+    output: Option<DeviceChoice>,
+) -> Result<(), Failure> {
+    let source = input.map_or(Source::Silence, Source::Device);
+    let sink = output.map_or(Sink::Discard, Sink::Device);
+    let open = move || tacit_audio::open(source, sink).map(drop);
+    match tokio::task::spawn_blocking(open).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(e)) => Err(Failure::new(e.reason(), e)),
+        Err(e) => Err(Failure::new(Reason::Internal, e)),
+    }
+}
+
+/// Whether a file could be made or replaced there. It is not touched: the call may not come about.
+fn can_be_written(path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, access};
+    if path.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    if path.exists() {
+        access(path, Access::WRITE_OK)?;
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    Ok(access(
+        folder.unwrap_or(Path::new(".")),
+        Access::WRITE_OK | Access::EXEC_OK,
+    )?)
+}
+
+/// The devices that the configuration names.
+pub(crate) fn devices(config: &Config) -> (DeviceChoice, DeviceChoice) {
+    let plan = AudioPlan::new(config, None);
+    (plan.input, plan.output)
 }

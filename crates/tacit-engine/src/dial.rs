@@ -58,7 +58,7 @@ impl Dial {
             LegKind::Turn => {
                 self.state(CallState::OpeningCircuits);
                 let server = self.shared.credentials_server(self.contact, Role::Caller);
-                let server = server.ok_or(Reason::TurnUnreachable)?;
+                let server = server.ok_or(Reason::TurnNone)?;
                 Some(self.shared.open_turn(server, None).await?)
             }
             LegKind::Onion => None,

@@ -37,6 +37,11 @@ type Runtime = CompoundRuntime<
 
 type TorClient = arti_client::TorClient<Runtime>;
 
+/// Whether Arti takes this configuration.
+pub(crate) fn check(config: &ArtiConfig) -> Result<(), TorError> {
+    config::build(config).map(|_| ())
+}
+
 /// Arti's threads: circuit cryptography is the only work, 2 % of a core in a call.
 const THREADS: usize = 2;
 

@@ -15,6 +15,19 @@ pub enum TorConfig {
     System(SystemTorConfig),
 }
 
+impl TorConfig {
+    /// Says whether it can be used, without starting anything.
+    ///
+    /// # Errors
+    /// [`TorErrorKind::Config`](crate::TorErrorKind::Config), with the place in its text.
+    pub fn check(&self) -> Result<(), crate::TorError> {
+        match self {
+            Self::Arti(config) => crate::arti::check(config),
+            Self::System(_) => Ok(()),
+        }
+    }
+}
+
 /// Settings of Tor in this process.
 #[derive(Clone, Debug)]
 pub struct ArtiConfig {

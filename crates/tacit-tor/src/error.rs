@@ -67,7 +67,8 @@ impl TorErrorKind {
     #[must_use]
     pub const fn reason(self) -> Reason {
         match self {
-            Self::Config | Self::NeedsControlPort => Reason::ConfigInvalid,
+            Self::Config => Reason::ConfigInvalid,
+            Self::NeedsControlPort => Reason::TorNeedsControl,
             Self::Blocked => Reason::TorBlocked,
             Self::BootstrapTimeout => Reason::TorTimeout,
             Self::Clock => Reason::TorClock,

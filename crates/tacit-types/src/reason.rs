@@ -49,6 +49,7 @@ reasons! {
     TorTimeout = "tor.timeout", "Tor took too long to start.", "Try again; `tacit doctor` shows where it stopped.";
     TorClock = "tor.clock", "This computer's clock is wrong, so Tor cannot start.", "Set the date and time, then try again.";
     TorLost = "tor.lost", "The connection to Tor was lost.", "Check the network and call again.";
+    TorNeedsControl = "tor.needs_control", "The system tor's control port is needed for this.", "Set `tor.control` in the configuration.";
     PeerUnreachable = "peer.unreachable", "The other person's address cannot be reached.", "Ask them to run `tacit listen`, then try again.";
     PeerNoToken = "peer.no_token", "No call token is left for this contact.", "Keep `tacit listen` running on both sides for a while; tokens are renewed by themselves.";
     PeerNoAnswer = "peer.no_answer", "No answer.", "Call again later.";
@@ -66,9 +67,10 @@ reasons! {
     InviteUnreadable = "invite.unreadable", "That is neither an invite's link nor a file that can be read.", "Give the whole link, from `tacit:` on, or the name of the file that holds it.";
     InviteVersion = "invite.version", "This invite was made by another version of Tacit.", "Update Tacit on both sides.";
     TurnUnreachable = "turn.unreachable", "The TURN server cannot be reached or refused us.", "Check `servers.credentials`; whoever has no mailbox server can be called with `--legs onion`.";
+    TurnNone = "turn.none", "No TURN server is configured.", "Set `servers.credentials`, or call with `--legs onion`.";
     ServerLost = "server.lost", "The connection to the mailbox server was lost.", "Call again.";
     ServerReplaced = "server.replaced", "Another device has taken over one of your mailboxes.", "Close Tacit on that device. If there is none, somebody has a copy of your profile: exchange new invites with your contacts.";
-    ConfigInvalid = "config.invalid", "The configuration cannot be used.", "`tacit config check` shows the line.";
+    ConfigInvalid = "config.invalid", "The configuration cannot be used.", "Correct what is named here, then try again.";
     AudioBadFile = "audio.bad_file", "The sound file cannot be used.", "Give a PCM WAV file with one or two audio channels.";
     AudioNoInput = "audio.no_input", "No microphone was found.", "Plug one in, or use --audio-in FILE.";
     AudioNoOutput = "audio.no_output", "No loudspeaker was found.", "Plug one in, or use --audio-out FILE.";

@@ -152,7 +152,10 @@ pub async fn meet(
     for person in [caller, callee] {
         person.run(&["init"], Duration::from_secs(30)).await?;
     }
-    say("Both have a profile. The callee invites the caller…");
+    say(&format!(
+        "Both have a profile. {} invites {}…",
+        callee.name, caller.name
+    ));
     let link = introduce(caller, callee).await?;
     say("They are each other's contacts now, not verified yet.");
     Ok(link)
@@ -216,7 +219,7 @@ impl Call<'_> {
                 e["event"] == "state" && e["state"] == "connected"
             })
             .await?;
-        say("Connected. Speaking both ways…");
+        say(&format!("Connected. Both speak for {CALL_SECONDS} s…"));
         let began = std::time::Instant::now();
         let before = self.usages(callee);
         let mut words = [Value::Null, Value::Null];

@@ -437,6 +437,43 @@ fn invalid_configurations_name_the_place() {
 }
 
 #[test]
+fn what_the_configuration_names_is_checked_too() {
+    let someone = Someone::with_profile();
+    let file = someone.path("config.toml");
+    std::fs::write(&file, "[tor]\narti = \"arti.toml\"\n").unwrap();
+    let arguments = ["config", "check", "--config", &file];
+    let check = || someone.tacit(&arguments);
+    assert!(refused(&check(), "config.invalid").contains("arti.toml"));
+    for (content, place) in [
+        ("[bridges\n", "line 1"),
+        ("[bridge]\nenabled = true\n", "no setting `bridge`"),
+        ("[bridges]\nenabled = 3\n", "enabled"),
+    ] {
+        // Beside the configuration, whatever folder the program runs in.
+        std::fs::write(someone.path("arti.toml"), content).unwrap();
+        let said = refused(&check(), "config.invalid");
+        assert!(said.contains("tor.arti") && said.contains(place), "{said}");
+    }
+    std::fs::write(someone.path("arti.toml"), "[bridges]\nenabled = false\n").unwrap();
+    assert!(check().status.success());
+}
+
+#[test]
+fn where_sound_is_to_be_written_is_checked_before_anybody_is_rung() {
+    let someone = Someone::with_profile();
+    let folder = someone.path("");
+    for file in ["/nonexistent/heard.wav", &folder] {
+        for args in [&["call", "bob"][..], &["listen"]] {
+            let said = refused(
+                &someone.tacit(&[args, &["--audio-out", file]].concat()),
+                "audio.bad_file",
+            );
+            assert!(said.contains(file), "{said}");
+        }
+    }
+}
+
+#[test]
 fn wrong_usage_has_its_own_exit_code() {
     let someone = Someone::new();
     for args in [

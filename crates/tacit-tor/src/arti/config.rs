@@ -17,6 +17,16 @@ const LOCK_FILE: &str = "tacit.lock";
 /// Where Arti keeps the state of hosted services, below the state folder.
 const SERVICE_STATE: &str = "hss";
 
+/// Sections of Arti's configuration that are about the program `arti`, not about its client.
+const PROGRAM_SECTIONS: &[&str] = &[
+    "application",
+    "logging",
+    "metrics",
+    "onion_services",
+    "proxy",
+    "rpc",
+];
+
 /// Makes the folders, takes the lock, and removes what an earlier run left of hosted services: their
 /// keys were in memory only, so it is of no use, and nobody should count the services in it.
 pub(super) fn prepare_folders(config: &ArtiConfig) -> Result<File, TorError> {
@@ -64,8 +74,16 @@ pub(super) fn build(config: &ArtiConfig) -> Result<TorClientConfig, TorError> {
         .unwrap_or_default()
         .parse()
         .map_err(|e| invalid(&e))?;
+    table.retain(|section, _| !PROGRAM_SECTIONS.contains(&section));
     overlay(&mut table, ours(config)?);
-    let builder: TorClientConfigBuilder = table.try_into().map_err(|e| invalid(&e))?;
+    let mut unknown = Vec::new();
+    let note = |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+    let builder: TorClientConfigBuilder =
+        serde_ignored::deserialize(Value::Table(table), note).map_err(|e| invalid(&e))?;
+    // A mistyped `[bridges]` must not mean no bridges.
+    if let Some(setting) = unknown.first() {
+        return Err(invalid(&format_args!("Arti has no setting `{setting}`")));
+    }
     builder.build().map_err(|e| invalid(&e))
 }
 
@@ -120,6 +138,21 @@ mod tests {
         let mut config = ArtiConfig::new(folder.join("state"), folder.join("cache"));
         config.extra_toml = Some(extra.into());
         config
+    }
+
+    #[test]
+    fn settings_that_arti_does_not_have_are_refused() {
+        for text in [
+            "[nonsense]",
+            "[bridge]\nenabled = true",
+            "[tor_network]\nx = 1",
+        ] {
+            let error = build(&config(text)).expect_err(text);
+            assert!(error.to_string().contains("has no setting"), "{error}");
+        }
+        let error = build(&config("not toml")).expect_err("broken");
+        assert!(error.to_string().contains("line 1"), "{error}");
+        assert!(build(&config("[proxy]\nsocks_listen = 0\n[address_filter]")).is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which devices there are.
 
 use super::Direction;
+use super::quiet::Quiet;
 use crate::DeviceChoice;
 use cpal::traits::{DeviceTrait, HostTrait};
 
@@ -20,6 +21,7 @@ pub struct DeviceInfo {
 /// Every device of the system; empty when it has no sound at all. May take a second: it asks each.
 #[must_use]
 pub fn list_devices() -> Vec<DeviceInfo> {
+    let _quiet = Quiet::on_this_thread();
     let host = cpal::default_host();
     let mut found = Vec::new();
     for direction in [Direction::Input, Direction::Output] {

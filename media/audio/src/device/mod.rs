@@ -4,6 +4,7 @@ mod config;
 mod input;
 mod list;
 mod output;
+mod quiet;
 mod stream;
 mod supervisor;
 

@@ -3,6 +3,7 @@
 
 use super::Direction;
 use super::list::{default_id, find};
+use super::quiet::Quiet;
 use super::stream::{self, Health, Ring, Status, Wiring, new_ring};
 use crate::limits::{
     CALLBACK_TIMEOUT, CLOSE_TIMEOUT, ERROR_TIMEOUT, OPEN_TIMEOUT, SUPERVISION_PERIOD,
@@ -50,6 +51,7 @@ impl Supervised {
         let thread = std::thread::Builder::new()
             .name("tacit-audio".into())
             .spawn(move || {
+                let _quiet = Quiet::on_this_thread();
                 let (ring, status) = parts;
                 let supervisor = std::thread::current();
                 let wiring = Wiring {

@@ -134,8 +134,10 @@ async fn run(args: &Args) -> Result<(), String> {
     if args.pesq {
         scores(&value)?;
     }
+    verdict(&value, &say);
     say(&format!(
-        "Recordings and report.json are in {}.",
+        "In {}: report.json, spoken-by-*.wav and heard-by-*.wav. Compare what one said with what the \
+         other heard.",
         stage.out.display()
     ));
     if args.json {
@@ -161,6 +163,79 @@ fn scores(report: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Says in a sentence a call whether it was as good as it is meant to be.
+fn verdict(report: &Value, say: &dyn Fn(&str)) {
+    for call in report["calls"].as_array().into_iter().flatten() {
+        let missed = missed(call);
+        let legs = show(&call["legs"]);
+        if missed.is_empty() {
+            say(&format!(
+                "The call over {legs} legs went well: it rang and connected in time, every word was \
+                 heard, and the stall could not be."
+            ));
+        } else {
+            say(&format!(
+                "The call over {legs} legs missed its goal in: {}. A busy computer is a common cause.",
+                missed.join("; ")
+            ));
+        }
+    }
+}
+
+/// What of a call is not as it should be.
+fn missed(call: &Value) -> Vec<String> {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::INFINITY);
+    let round_trip = number(&call["onion_rtt_ms"]);
+    let mut missed = Vec::new();
+    let mut at_most = |what: String, value: f64, limit: f64| {
+        if value > limit {
+            missed.push(format!("{what}: {value:.0}, not at most {limit:.0}"));
+        }
+    };
+    at_most(
+        "ringing, ms".into(),
+        number(&call["ring_ms"]),
+        1.3 * round_trip / 2.0,
+    );
+    at_most(
+        "ringback, ms".into(),
+        number(&call["ringback_ms"]),
+        1.3 * round_trip,
+    );
+    for way in call["directions"].as_array().into_iter().flatten() {
+        let from = show(&way["from"]);
+        let network = number(&way["network_ms"]["p99"]);
+        let ear = number(&way["mouth_to_ear_ms"]["p99"]);
+        at_most(
+            format!("{from}'s voice from mouth to ear, ms"),
+            ear,
+            network + 130.0,
+        );
+        at_most(
+            format!("longest gap in {from}'s voice, ms"),
+            number(&way["longest_gap_ms"]),
+            100.0,
+        );
+    }
+    for process in call["processes"].as_array().into_iter().flatten() {
+        let who = show(&process["who"]);
+        at_most(
+            format!("{who}'s CPU, %"),
+            number(&process["cpu_percent"]),
+            15.0,
+        );
+        at_most(
+            format!("{who}'s memory, MB"),
+            number(&process["peak_rss_mb"]),
+            120.0,
+        );
+    }
+    if call["sas_match"] == false {
+        missed.push("the two words differ".into());
+    }
+    missed
+}
+
 /// Both calls side by side.
 fn table(report: &Value) {
     let Some(calls) = report["calls"].as_array() else {
@@ -175,12 +250,22 @@ fn table(report: &Value) {
     row("legs", &plain("legs"));
     row("legs up", &plain("leg_count"));
     row("onion round trip, ms", &plain("onion_rtt_ms"));
-    row("callee rings after, ms", &plain("ring_ms"));
-    row("ringback and keys after, ms", &plain("ringback_ms"));
+    row("bob's device rings after, ms", &plain("ring_ms"));
+    row(
+        "alice has ringback and keys after, ms",
+        &plain("ringback_ms"),
+    );
     row("accept to first sound, ms", &plain("accept_to_audio_ms"));
-    row("words match", &plain("sas_match"));
+    row(
+        "words match (compared once)",
+        &|c| match c["sas_match"].as_bool() {
+            Some(true) => "yes".into(),
+            Some(false) => "NO".into(),
+            None => "known already".into(),
+        },
+    );
     row("legs stalled for 2 s", &plain("legs_stalled"));
-    for (n, name) in ["caller", "callee"].iter().enumerate() {
+    for (n, name) in ["alice", "bob"].iter().enumerate() {
         let part = |a: &'static str, b: &'static str| {
             move |c: &Value| {
                 let v = &c["directions"][n][a];

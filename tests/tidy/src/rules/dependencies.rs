@@ -47,6 +47,7 @@ const IMPORTERS: &[(&str, &[&str])] = &[
     ("arti-*", &["tacit-tor"]),
     ("tor-*", &["tacit-tor"]),
     ("cpal", &["tacit-audio"]),
+    ("alsa", &["tacit-audio"]),
     ("ringbuf", &["tacit-audio"]),
     ("opus", &["tacit-codec"]),
     ("opusic-sys", &["tacit-codec"]),

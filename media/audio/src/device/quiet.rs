@@ -1,0 +1,26 @@
+//! libasound writes what it thinks of each device on standard error, over whatever the program shows.
+
+/// What libasound has to say on this thread is kept from the screen until this is dropped.
+#[cfg(target_os = "linux")]
+pub(super) struct Quiet(#[expect(dead_code, reason = "held")] Option<Buffer>);
+
+#[cfg(target_os = "linux")]
+type Buffer = std::rc::Rc<std::cell::RefCell<alsa::Output>>;
+
+#[cfg(target_os = "linux")]
+impl Quiet {
+    pub(super) fn on_this_thread() -> Self {
+        Self(alsa::Output::local_error_handler().ok())
+    }
+}
+
+/// Other systems' libraries are quiet.
+#[cfg(not(target_os = "linux"))]
+pub(super) struct Quiet;
+
+#[cfg(not(target_os = "linux"))]
+impl Quiet {
+    pub(super) const fn on_this_thread() -> Self {
+        Self
+    }
+}
