@@ -23,6 +23,11 @@ pub(crate) async fn listen(
     output: &mut Output,
 ) -> Result<(), Failure> {
     setup::check_files(&args.audio)?;
+    let wishes = Wishes {
+        audio: Some(&args.audio),
+        lab: Some(&args.lab),
+    };
+    let mut s = Session::start(global, &wishes, |_| Ok(()), output).await?;
     let config = setup::config(global)?;
     // Invites are taken and tokens renewed without sound, too: what is missing is told, no more.
     if let Err(failure) = setup::check_chosen_devices(&config, &args.audio).await {
@@ -32,11 +37,6 @@ pub(crate) async fn listen(
         output.hint(Reason::TorNeedsControl.text());
         output.hint("Until then nobody can call you, and nobody can take an invite of yours.");
     }
-    let wishes = Wishes {
-        audio: Some(&args.audio),
-        lab: Some(&args.lab),
-    };
-    let mut s = Session::start(global, &wishes, |_| Ok(()), output).await?;
     let words = if s.engine.contacts().is_empty() {
         "You have no contacts yet. `tacit invite NAME` invites somebody; invites that you have made \
          can be taken while this runs. Ctrl-C to stop."
@@ -70,7 +70,7 @@ pub(crate) async fn listen(
 
 /// Places a call.
 pub(crate) async fn call(global: &Global, args: &Call, output: &mut Output) -> Result<(), Failure> {
-    setup::check_audio(global, &args.audio).await?;
+    setup::check_files(&args.audio)?;
     let wishes = Wishes {
         audio: Some(&args.audio),
         lab: Some(&args.lab),
@@ -88,12 +88,16 @@ pub(crate) async fn call(global: &Global, args: &Call, output: &mut Output) -> R
         }
     };
     let mut s = Session::start(global, &wishes, check, output).await?;
-    let outcome = match s.engine.dial(&args.name, DialOptions { legs }) {
-        Ok(call) => {
-            s.line = Line::with(call);
-            talk(&mut s, call, args.duration, output).await
-        }
-        Err(error) => Err(error.into()),
+    let config = setup::config(global)?;
+    let outcome = match setup::check_chosen_devices(&config, &args.audio).await {
+        Ok(()) => match s.engine.dial(&args.name, DialOptions { legs }) {
+            Ok(call) => {
+                s.line = Line::with(call);
+                talk(&mut s, call, args.duration, output).await
+            }
+            Err(error) => Err(error.into()),
+        },
+        Err(failure) => Err(failure),
     };
     s.end(output).await;
     outcome
