@@ -9,7 +9,6 @@ use tacit_audio::{DeviceChoice, Direction};
 use crate::args::{Doctor, Global};
 use crate::output::Output;
 use crate::{Failure, folders, setup};
-use tacit_types::Reason;
 
 /// Checks everything and fails with the first thing that is wrong.
 pub(crate) async fn run(
