@@ -73,8 +73,15 @@ impl World {
     }
 
     pub(crate) async fn without_credentials_server(&self) -> Outcome {
+        let spoken = self.stage.caller_speech.wav.to_string_lossy().into_owned();
+        let heard = self
+            .out("heard-of-nobody.wav")
+            .to_string_lossy()
+            .into_owned();
+        let call = ["call", "bob", "--legs", "turn"];
+        let files = ["--audio-in", &spoken, "--audio-out", &heard];
         self.alice_without_credentials_server()?
-            .refused(&["call", "bob", "--legs", "turn"], "turn.unreachable", STEP)
+            .refused(&[&call[..], &files].concat(), "turn.none", STEP)
             .await
             .map(drop)
     }
