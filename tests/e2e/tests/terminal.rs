@@ -214,8 +214,11 @@ fn sigterm_and_the_end_of_the_terminal_hang_up() {
     let place = Place::new("terminal-signals");
     let demo = place.demo("--duration 100 --json");
     for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
-        // The shell becomes the program, so that the signal is for it.
-        let mut screen = Screen::start(Command::new("sh").args(["-c", &format!("exec {demo}")]));
+        // The shell becomes the program, so that the signal is for it. Whoever runs the tests may
+        // ignore some (`nohup`), and the program would respect that.
+        let defaults = "exec env --default-signal=HUP,INT,TERM";
+        let mut screen =
+            Screen::start(Command::new("sh").args(["-c", &format!("{defaults} {demo}")]));
         screen.wait_for("\"quality\"");
         screen.signal(signal);
         screen.wait_for("call.hung_up");
