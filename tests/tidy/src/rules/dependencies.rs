@@ -31,6 +31,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("tacit-profile", Layer::Shell),
     ("tacit-engine", Layer::Engine),
     ("tacit-cli", Layer::Program),
+    ("tacit-circuits", Layer::Shell),
     ("tacit-micro-bench", Layer::Tests),
     ("tacit-tornet", Layer::Tests),
     ("tacit-conformance", Layer::Tests),

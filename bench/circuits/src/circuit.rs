@@ -1,0 +1,231 @@
+//! One direction of one circuit.
+
+use core::time::Duration;
+
+use tacit_types::Timestamp;
+
+use crate::nagle::{Nagle, PACKETS_IN_SEGMENT};
+use crate::noise::Noise;
+use crate::params::Params;
+use crate::place::Place;
+use crate::quality::{Quality, Seeds, lasting};
+use crate::random::{derive, unit};
+use crate::stalls::Stalls;
+
+/// KIST's scheduling interval, `KISTSchedRunInterval` of tor's param-spec.
+const KIST: f64 = 10.0;
+
+/// Seconds between packets that stand for "none before": nothing waits for what follows so late.
+const FIRST_SPACING: f64 = 1_000.0;
+/// Weight of the last spacing in the running mean.
+const SPACING_GAIN: f64 = 0.25;
+
+const FLOOR: u64 = 1;
+const CLIENT: u64 = 2;
+const SERVER: u64 = 3;
+const QUEUE: u64 = 4;
+const QUEUE_SLOW: u64 = 5;
+const QUEUE_FAST: u64 = 6;
+const RELAYS: u64 = 16;
+const NAGLE: u64 = 32;
+
+/// Which way packets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the client to the far end of the circuit.
+    Up,
+    /// From the far end to the client.
+    Down,
+}
+
+/// What is true of a circuit before anything is sent on it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setting {
+    /// Where the client is, and where the far end: a server, or for half an onion circuit the
+    /// rendezvous.
+    pub ends: [Place; 2],
+    /// Stretches the floor: onion circuits have longer halves.
+    pub floor_factor: f64,
+    /// Whether the relays' sockets use Nagle's algorithm, as tor's do.
+    pub nagle: bool,
+    /// Packets that fill a segment on each of the two hops where Nagle's algorithm matters.
+    pub in_segment: [f64; 2],
+    /// Share of stall time that is shared by all circuits behind the guard.
+    pub correlation: f64,
+}
+
+impl Setting {
+    /// A circuit between two places, with Nagle, without correlation.
+    #[must_use]
+    pub const fn between(client: Place, server: Place) -> Self {
+        Self {
+            ends: [client, server],
+            floor_factor: 1.0,
+            nagle: true,
+            in_segment: [PACKETS_IN_SEGMENT; 2],
+            correlation: 0.0,
+        }
+    }
+}
+
+/// A relay that runs KIST every 10 ms, or at once where it is idle.
+#[derive(Clone, Copy, Debug)]
+struct Relay {
+    /// Phase of its runs; `None` if it is idle.
+    phase: Option<f64>,
+}
+
+impl Relay {
+    fn new(seed: u64, active: f64) -> Self {
+        let busy = unit(derive(seed, 0)) < active;
+        Self {
+            phase: busy.then(|| unit(derive(seed, 1)) * KIST),
+        }
+    }
+
+    fn pass(self, at: f64) -> f64 {
+        let Some(phase) = self.phase else { return at };
+        ((at - phase) / KIST).ceil() * KIST + phase
+    }
+}
+
+/// One direction of one circuit: packets go in, and it says at once when each comes out.
+///
+/// ```
+/// use tacit_circuits::{Circuit, Direction, MODEL, Place, Seeds, Setting};
+/// use tacit_types::Timestamp;
+///
+/// let seeds = Seeds { guard: 1, circuit: 2 };
+/// let mut circuit = Circuit::new(&MODEL, seeds, Direction::Up, &Setting::between(Place::De, Place::De));
+/// let first = circuit.send(Timestamp::from_micros(0));
+/// let second = circuit.send(Timestamp::from_micros(20_000));
+/// assert!(second >= first, "streams keep their order");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Circuit {
+    floor: f64,
+    relays: [Relay; 3],
+    queue_scale: f64,
+    queue_spread: [f64; 3],
+    queue: Quality,
+    within: [Noise; 2],
+    stalls: Stalls,
+    hops: [Nagle; 2],
+    /// Mean time between the last packets.
+    spacing: f64,
+    sent_at: f64,
+    /// When the last packet left the queues, and when it arrived.
+    queued_until: f64,
+    arrived_at: f64,
+}
+
+impl Circuit {
+    /// Drawn from `seeds`; the two directions of a circuit have the same floor and quality, and
+    /// queues and stalls of their own.
+    #[must_use]
+    pub fn new(params: &Params, seeds: Seeds, direction: Direction, setting: &Setting) -> Self {
+        let way = direction as u64;
+        let floor = floor(params, seeds, setting);
+        let own = |label: u64| derive(derive(seeds.circuit, label), way);
+        let ack = if setting.nagle {
+            params.ack_delay + params.ack_distance * floor
+        } else {
+            0.0
+        };
+        let hop = |hop: u64| {
+            let seed = derive(seeds.circuit, NAGLE + hop);
+            let spread = (params.ack_spread * crate::random::gauss(seed)).exp();
+            let index = usize::from(hop == 1);
+            Nagle::new(
+                own(NAGLE + hop),
+                ack * spread,
+                params.ack_jitter,
+                setting.in_segment[index],
+            )
+        };
+        let relay = |relay: u64| Relay::new(own(RELAYS + relay), params.kist_active);
+        Self {
+            floor,
+            relays: [relay(0), relay(1), relay(2)],
+            queue_scale: params.queue,
+            queue_spread: params.queue_spread,
+            queue: Quality::new(seeds, QUEUE, &params.persistence),
+            within: [
+                Noise::new(own(QUEUE_SLOW), params.queue_periods[0]),
+                Noise::new(own(QUEUE_FAST), params.queue_periods[1]),
+            ],
+            stalls: Stalls::new(params, seeds, way, setting.correlation),
+            hops: [hop(0), hop(1)],
+            spacing: FIRST_SPACING,
+            sent_at: f64::NEG_INFINITY,
+            queued_until: f64::NEG_INFINITY,
+            arrived_at: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Sends a packet at `at` and tells when it arrives. Moments earlier than the last packet's
+    /// count as that.
+    pub fn send(&mut self, at: Timestamp) -> Timestamp {
+        from_ms(self.pass(ms(at)))
+    }
+
+    /// When a packet sent at `at` would arrive, if it were the next one.
+    #[must_use]
+    pub fn peek(&self, at: Timestamp) -> Timestamp {
+        self.clone().send(at)
+    }
+
+    /// The smallest delay that is possible.
+    #[must_use]
+    pub fn floor(&self) -> Duration {
+        Duration::from_secs_f64(self.floor / 1e3)
+    }
+
+    pub(crate) fn pass(&mut self, at: f64) -> f64 {
+        let at = at.max(self.sent_at);
+        if self.sent_at.is_finite() {
+            self.spacing += SPACING_GAIN * (at - self.sent_at - self.spacing);
+        }
+        self.sent_at = at;
+        let in_guard = self.hops[0].pass(at, self.spacing);
+        let queued = in_guard + self.queueing(in_guard) + self.stalls.extra(in_guard);
+        let [guard, middle, exit] = self.relays;
+        let relayed = exit.pass(middle.pass(guard.pass(queued)));
+        self.queued_until = self.queued_until.max(relayed);
+        let out = self.hops[1].pass(self.queued_until, self.spacing);
+        self.arrived_at = self.arrived_at.max(out + self.floor);
+        self.arrived_at
+    }
+
+    fn queueing(&mut self, at: f64) -> f64 {
+        let [circuit, slow, fast] = self.queue_spread;
+        let [slow_noise, fast_noise] = &mut self.within;
+        let log = circuit * self.queue.at(at) + slow * slow_noise.at(at) + fast * fast_noise.at(at);
+        self.queue_scale * log.exp()
+    }
+}
+
+fn floor(params: &Params, seeds: Seeds, setting: &Setting) -> f64 {
+    let spread =
+        |label: u64, sigma: f64| (sigma * lasting(seeds, label, params.persistence.guard)).exp();
+    let access = |label: u64, place: Place| {
+        params.access[place.index()] * spread(label, params.access_spread)
+    };
+    let [client, server] = setting.ends;
+    let relays = params.floor * spread(FLOOR, params.floor_spread);
+    (relays + access(CLIENT, client) + access(SERVER, server)) * setting.floor_factor
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
+fn ms(at: Timestamp) -> f64 {
+    at.as_micros() as f64 / 1e3
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "never negative, saturates"
+)]
+fn from_ms(at: f64) -> Timestamp {
+    Timestamp::from_micros((at * 1e3) as u64)
+}

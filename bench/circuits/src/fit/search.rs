@@ -1,0 +1,125 @@
+//! The search for parameters: small random steps that are kept when the fitted half gets better.
+
+use super::{Effort, Entry, Facts, Half, Harness, PUBLISHED, Scale, simulate};
+use crate::params::Params;
+use crate::random::Random;
+
+/// Below this many ms, an error of a time counts less: the data were rounded.
+const ROUNDING: f64 = 5.0;
+/// So many percentage points count as a factor of e.
+const POINTS: f64 = 15.0;
+
+/// Error of one number, on its own scale; 0.1 is about ten percent.
+#[must_use]
+fn error(published: &Entry, simulated: &Entry) -> f64 {
+    match published.scale {
+        Scale::Points => (simulated.value - published.value) / POINTS,
+        Scale::Ratio if published.value > ROUNDING => {
+            ((simulated.value + ROUNDING) / (published.value + ROUNDING)).ln()
+        }
+        Scale::Ratio => ((simulated.value + 0.05) / (published.value + 0.05)).ln(),
+    }
+}
+
+/// Mean over the groups of the mean error in a half: quadratic where small, linear where large.
+#[must_use]
+pub fn loss(simulated: &Facts, half: Half) -> f64 {
+    let mut groups: Vec<(&str, f64, f64)> = Vec::new();
+    for (published, simulated) in PUBLISHED.entries().iter().zip(simulated.entries()) {
+        if published.half != half {
+            continue;
+        }
+        let error = error(published, &simulated);
+        let error = (1.0 + 16.0 * error * error).sqrt() - 1.0;
+        match groups.last_mut() {
+            Some((group, sum, count)) if *group == published.group => {
+                *sum += error;
+                *count += 1.0;
+            }
+            _ => groups.push((published.group, error, 1.0)),
+        }
+    }
+    let total: f64 = groups
+        .iter()
+        .map(|(_, sum, count)| sum / count.sqrt())
+        .sum();
+    let weight: f64 = groups.iter().map(|(_, _, count)| count.sqrt()).sum();
+    total / weight
+}
+
+/// A number that the search may change, as a factor.
+type Knob = for<'a> fn(&'a mut Params, &'a mut Harness) -> &'a mut f64;
+
+const KNOBS: &[Knob] = &[
+    |p, _| &mut p.floor,
+    |p, _| &mut p.floor_spread,
+    |p, _| &mut p.access[1],
+    |p, _| &mut p.access[2],
+    |p, _| &mut p.access_spread,
+    |p, _| &mut p.kist_active,
+    |p, _| &mut p.queue,
+    |p, _| &mut p.queue_spread[0],
+    |p, _| &mut p.queue_spread[1],
+    |p, _| &mut p.queue_spread[2],
+    |p, _| &mut p.queue_periods[0],
+    |p, _| &mut p.queue_periods[1],
+    |p, _| &mut p.ack_delay,
+    |p, _| &mut p.ack_distance,
+    |p, _| &mut p.ack_spread,
+    |p, _| &mut p.ack_jitter,
+    |p, _| &mut p.bad,
+    |p, _| &mut p.stall_rate[0],
+    |p, _| &mut p.stall_rate[1],
+    |p, _| &mut p.stall_height[0],
+    |p, _| &mut p.stall_height[1],
+    |p, _| &mut p.stall_spread[0],
+    |p, _| &mut p.stall_spread[1],
+    |p, _| &mut p.stall_decline,
+    |_, h| &mut h.places[0],
+    |_, h| &mut h.places[2],
+];
+
+fn admissible(params: &Params) -> bool {
+    params.kist_active <= 1.0
+        && params.bad < 0.5
+        && params.stall_decline <= 1.0
+        && params.stall_spread[1] < 2.0
+        && params.queue_periods[1] < params.queue_periods[0]
+}
+
+/// Improves parameters in `steps` trials; `told` hears of every improvement.
+#[must_use]
+pub fn search(
+    start: (Params, Harness),
+    steps: u32,
+    seed: u64,
+    mut told: impl FnMut(u32, f64, &Params, &Harness),
+) -> (Params, Harness) {
+    let effort = Effort {
+        streams: 500,
+        round_trips: 1_728,
+    };
+    let mut random = Random::new(seed);
+    let rate = |params: &Params, harness: &Harness| {
+        loss(&simulate(params, harness, effort, seed), Half::Fitted)
+    };
+    let mut best = start;
+    let mut lowest = rate(&best.0, &best.1);
+    for step in 0..steps {
+        let (mut params, mut harness) = best;
+        for _ in 0..=random.below(3) {
+            let knob = KNOBS[random.below(KNOBS.len())];
+            let size = 0.3 * random.unit() * random.unit();
+            *knob(&mut params, &mut harness) *= (size * random.gauss()).exp();
+        }
+        if !admissible(&params) {
+            continue;
+        }
+        let loss = rate(&params, &harness);
+        if loss < lowest {
+            (best, lowest) = ((params, harness), loss);
+            told(step, lowest, &params, &harness);
+        }
+    }
+    best
+}

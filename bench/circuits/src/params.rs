@@ -1,0 +1,86 @@
+//! The parameters of the model. All times are in milliseconds.
+
+/// Everything that the fit may change.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Params {
+    /// Median one-way floor between the relays of a circuit and hosts in `de`.
+    pub floor: f64,
+    /// Its spread from circuit to circuit, as standard deviation of the logarithm.
+    pub floor_spread: f64,
+    /// What a host in each place adds to the one-way floor, median.
+    pub access: [f64; 3],
+    /// Spread of that from circuit to circuit, as standard deviation of the logarithm.
+    pub access_spread: f64,
+    /// Share of relays whose channels are so busy that cells wait for the next 10 ms run of KIST.
+    pub kist_active: f64,
+    /// Median queueing of all relays together.
+    pub queue: f64,
+    /// Its spread from circuit to circuit, within seconds, and within fractions of a second, as
+    /// standard deviations of the logarithm.
+    pub queue_spread: [f64; 3],
+    /// Time scales of the two variations within a circuit.
+    pub queue_periods: [f64; 2],
+    /// What acknowledgements take beyond the distance: the receiver's delayed acknowledgement.
+    pub ack_delay: f64,
+    /// Round trip of the hop that Nagle's algorithm waits for, in one-way floors of the circuit.
+    pub ack_distance: f64,
+    /// Spread of both from hop to hop, as standard deviation of the logarithm.
+    pub ack_spread: f64,
+    /// Spread of both from batch to batch.
+    pub ack_jitter: f64,
+    /// Share of circuits that are bad at a time.
+    pub bad: f64,
+    /// Stalls a minute on a good and on a bad circuit.
+    pub stall_rate: [f64; 2],
+    /// Median height of a stall, on a good and on a bad circuit.
+    pub stall_height: [f64; 2],
+    /// Spread of heights, as standard deviations of the logarithm.
+    pub stall_spread: [f64; 2],
+    /// A stall's delay shrinks by this much a millisecond: below 1, the backlog drains slowly.
+    pub stall_decline: f64,
+    /// How circuits behind one guard resemble each other, and for how long.
+    pub persistence: Persistence,
+}
+
+/// How a circuit's quality and floor are made up. A single short stream does not show any of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Persistence {
+    /// Share of the variance that all circuits behind one guard have in common, for the whole call.
+    pub guard: f64,
+    /// Share of the variance that changes in the course of the call.
+    pub wander: f64,
+    /// How fast that changes.
+    pub period: f64,
+}
+
+/// Longest height of a stall: what is later counts as lost in any call.
+pub const STALL_HEIGHT_MAX: f64 = 20_000.0;
+
+/// Median of 2 × 3 hosts' OnionPerf, and what the streams show: see docs/circuits.md.
+pub const MODEL: Params = Params {
+    floor: 22.0,
+    floor_spread: 0.5,
+    access: [0.0, 40.0, 110.0],
+    access_spread: 0.15,
+    kist_active: 0.5,
+    queue: 20.0,
+    queue_spread: [0.5, 0.4, 0.6],
+    queue_periods: [2_000.0, 150.0],
+    ack_delay: 40.0,
+    ack_distance: 0.5,
+    ack_spread: 0.3,
+    ack_jitter: 0.3,
+    bad: 0.25,
+    stall_rate: [3.0, 10.0],
+    stall_height: [150.0, 500.0],
+    stall_spread: [0.6, 0.9],
+    stall_decline: 0.7,
+    persistence: Persistence {
+        guard: 0.3,
+        wander: 0.2,
+        period: 60_000.0,
+    },
+};
+
+/// Goes into every result; changes whenever a number above or a step of the model does.
+pub const VERSION: &str = "tacit-circuits/0";

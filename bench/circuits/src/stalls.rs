@@ -1,0 +1,148 @@
+//! Stalls: moments from which on a circuit holds everything back.
+//!
+//! ```text
+//!   extra   │╲            height: log-normal, heavier on bad circuits
+//!   delay   │ ╲    │╲     decline: the backlog drains while packets keep coming
+//!           │  ╲   │ ╲
+//!        ───┘   ╲──┘  ╲───── time
+//! ```
+//!
+//! **Correlation.** A stall comes from one of two streams of events: one of the circuit's own, and
+//! one that all circuits behind a guard read alike. Both are Poisson streams at the highest rate of
+//! any circuit, in the proportion 1 - ρ to ρ; a circuit takes an event if the event's mark is below
+//! its own rate's share of that. What it takes is a Poisson stream of its own rate whatever ρ is, and
+//! heights do not depend on where the event came from: each circuit's marginal distribution is the
+//! same for every ρ, and ρ of its stall time is shared with all circuits that are as bad as itself.
+
+use crate::params::{Params, STALL_HEIGHT_MAX};
+use crate::quality::{Quality, Seeds};
+use crate::random::{Random, derive, quantile};
+
+const OWN: u64 = 0x51;
+const SHARED: u64 = 0x52;
+const BADNESS: u64 = 0x53;
+
+/// Poisson stream of events.
+#[derive(Clone, Debug)]
+struct Events {
+    random: Random,
+    /// Mean time between events; infinite for none.
+    interval: f64,
+    next: Event,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    at: f64,
+    /// Taken by circuits whose share of the highest rate is above this.
+    mark: f64,
+    /// Standard normal: how high among stalls of the circuit's class.
+    rank: f64,
+}
+
+impl Events {
+    fn new(seed: u64, interval: f64) -> Self {
+        let mut random = Random::new(seed);
+        let next = Event::after(0.0, &mut random, interval);
+        Self {
+            random,
+            interval,
+            next,
+        }
+    }
+
+    fn advance(&mut self) -> Event {
+        let next = Event::after(self.next.at, &mut self.random, self.interval);
+        core::mem::replace(&mut self.next, next)
+    }
+}
+
+impl Event {
+    fn after(at: f64, random: &mut Random, interval: f64) -> Self {
+        Self {
+            at: at + random.exponential(1.0) * interval,
+            mark: random.unit(),
+            rank: random.gauss(),
+        }
+    }
+}
+
+/// A circuit of good or bad quality.
+#[derive(Clone, Copy, Debug)]
+struct Class {
+    /// Share of the highest rate.
+    rate: f64,
+    height: f64,
+    spread: f64,
+}
+
+/// The stalls of one circuit in one direction.
+#[derive(Clone, Debug)]
+pub(crate) struct Stalls {
+    badness: Quality,
+    /// Bad above this.
+    threshold: f64,
+    classes: [Class; 2],
+    decline: f64,
+    /// The circuit's own, and those of its guard.
+    sources: [Events; 2],
+    level: f64,
+    level_at: f64,
+}
+
+impl Stalls {
+    /// `correlation` is the share of stall time that is shared behind a guard; `direction` sets the
+    /// two directions of a circuit apart.
+    pub(crate) fn new(params: &Params, seeds: Seeds, direction: u64, correlation: f64) -> Self {
+        let highest = params.stall_rate[0].max(params.stall_rate[1]);
+        let class = |class: usize| Class {
+            rate: params.stall_rate[class] / highest,
+            height: params.stall_height[class],
+            spread: params.stall_spread[class],
+        };
+        let source = |seed: u64, label: u64, share: f64| {
+            let interval = 60_000.0 / (highest * share);
+            Events::new(derive(derive(seed, label), direction), interval)
+        };
+        Self {
+            badness: Quality::new(seeds, BADNESS, &params.persistence),
+            threshold: quantile(1.0 - params.bad),
+            classes: [class(0), class(1)],
+            decline: params.stall_decline,
+            sources: [
+                source(seeds.circuit, OWN, 1.0 - correlation),
+                source(seeds.guard, SHARED, correlation),
+            ],
+            level: 0.0,
+            level_at: 0.0,
+        }
+    }
+
+    fn remaining(&self, at: f64) -> f64 {
+        (self.level - self.decline * (at - self.level_at)).max(0.0)
+    }
+
+    fn take(&mut self, event: Event) {
+        let bad = self.badness.at(event.at) > self.threshold;
+        let class = self.classes[usize::from(bad)];
+        if event.mark >= class.rate {
+            return;
+        }
+        let height = (class.height * (class.spread * event.rank).exp()).min(STALL_HEIGHT_MAX);
+        self.level = self.remaining(event.at).max(height);
+        self.level_at = event.at;
+    }
+
+    /// Extra delay of a packet that comes at `at`, which is never earlier than before.
+    pub(crate) fn extra(&mut self, at: f64) -> f64 {
+        loop {
+            let [own, shared] = &self.sources;
+            let first = usize::from(shared.next.at < own.next.at);
+            if self.sources[first].next.at > at {
+                return self.remaining(at);
+            }
+            let event = self.sources[first].advance();
+            self.take(event);
+        }
+    }
+}
