@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use tacit_types::Timestamp;
 
-use crate::nagle::{Nagle, PACKETS_IN_SEGMENT};
+use crate::nagle::{Hop, PACKETS_IN_SEGMENT};
 use crate::noise::Noise;
 use crate::params::Params;
 use crate::place::Place;
@@ -46,9 +46,10 @@ pub struct Setting {
     pub ends: [Place; 2],
     /// Stretches the floor: onion circuits have longer halves.
     pub floor_factor: f64,
-    /// Whether the relays' sockets use Nagle's algorithm, as tor's do.
-    pub nagle: bool,
-    /// Packets that fill a segment on each of the two hops where Nagle's algorithm matters.
+    /// Whether Nagle's algorithm is on, as in tor's sockets, on the first and on the last hop. In
+    /// between, connections are busy with other traffic, and nothing waits for it.
+    pub nagle: [bool; 2],
+    /// Packets that fill a segment on each of these two hops.
     pub in_segment: [f64; 2],
     /// Share of stall time that is shared by all circuits behind the guard.
     pub correlation: f64,
@@ -61,7 +62,7 @@ impl Setting {
         Self {
             ends: [client, server],
             floor_factor: 1.0,
-            nagle: true,
+            nagle: [true; 2],
             in_segment: [PACKETS_IN_SEGMENT; 2],
             correlation: 0.0,
         }
@@ -110,7 +111,7 @@ pub struct Circuit {
     queue: Quality,
     within: [Noise; 2],
     stalls: Stalls,
-    hops: [Nagle; 2],
+    hops: [Hop; 2],
     /// Mean time between the last packets.
     spacing: f64,
     sent_at: f64,
@@ -127,21 +128,14 @@ impl Circuit {
         let way = direction as u64;
         let floor = floor(params, seeds, setting);
         let own = |label: u64| derive(derive(seeds.circuit, label), way);
-        let ack = if setting.nagle {
-            params.ack_delay + params.ack_distance * floor
-        } else {
-            0.0
-        };
+        let ack = params.ack_delay + params.ack_distance * floor;
         let hop = |hop: u64| {
             let seed = derive(seeds.circuit, NAGLE + hop);
             let spread = (params.ack_spread * crate::random::gauss(seed)).exp();
-            let index = usize::from(hop == 1);
-            Nagle::new(
-                own(NAGLE + hop),
-                ack * spread,
-                params.ack_jitter,
-                setting.in_segment[index],
-            )
+            let hop_index = usize::from(hop == 1);
+            let ack = if setting.nagle[hop_index] { ack * spread } else { 0.0 };
+            let in_segment = setting.in_segment[hop_index];
+            Hop::new(own(NAGLE + hop), ack, params.ack_jitter, in_segment)
         };
         let relay = |relay: u64| Relay::new(own(RELAYS + relay), params.kist_active);
         Self {
@@ -217,7 +211,7 @@ fn floor(params: &Params, seeds: Seeds, setting: &Setting) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
-fn ms(at: Timestamp) -> f64 {
+pub(crate) fn ms(at: Timestamp) -> f64 {
     at.as_micros() as f64 / 1e3
 }
 
@@ -226,6 +220,6 @@ fn ms(at: Timestamp) -> f64 {
     clippy::cast_sign_loss,
     reason = "never negative, saturates"
 )]
-fn from_ms(at: f64) -> Timestamp {
+pub(crate) fn from_ms(at: f64) -> Timestamp {
     Timestamp::from_micros((at * 1e3) as u64)
 }

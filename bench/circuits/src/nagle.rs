@@ -15,7 +15,7 @@ pub const PACKETS_IN_SEGMENT: f64 = 3.0;
 
 /// One hop.
 #[derive(Clone, Debug)]
-pub(crate) struct Nagle {
+pub(crate) struct Hop {
     random: Random,
     /// Median time until an acknowledgement; 0 where the algorithm is off.
     ack: f64,
@@ -27,7 +27,7 @@ pub(crate) struct Nagle {
     batch_leaves: f64,
 }
 
-impl Nagle {
+impl Hop {
     pub(crate) const fn new(seed: u64, ack: f64, jitter: f64, in_segment: f64) -> Self {
         Self {
             random: Random::new(seed),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn held(spacing: f64, packets: u32) -> Vec<f64> {
-        let mut hop = Nagle::new(1, 60.0, 0.0, 5.0);
+        let mut hop = Hop::new(1, 60.0, 0.0, 5.0);
         (0..packets)
             .map(|k| {
                 let at = f64::from(k) * spacing;

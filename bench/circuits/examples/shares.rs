@@ -1,0 +1,65 @@
+//! The calibration's check: network delay of every strategy, and the share of calls whose p99 is
+//! below 360 ms.
+//!
+//! `cargo run --release -p tacit-circuits --example shares -- MODE MINUTES CALLS LEGS GUARDS
+//! CORRELATION SEED [STRATEGY…]`
+
+use std::time::{Duration, Instant};
+
+use tacit_circuits::strategies::Kind;
+use tacit_circuits::{Mode, Scenario, VERSION, random, run};
+
+const USAGE: &str = "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [STRATEGY…]";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Err(error) = compare(&arguments) {
+        eprintln!("{error}\n{USAGE}");
+        std::process::exit(2);
+    }
+}
+
+fn compare(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
+    let [mode, minutes, calls, legs, guards, correlation, seed, kinds @ ..] = arguments else {
+        return Err("too few arguments".into());
+    };
+    let mut scenario = Scenario::new(mode.parse::<Mode>()?);
+    scenario.length = Duration::from_secs(60 * minutes.parse::<u64>()?);
+    scenario.legs = legs.parse()?;
+    scenario.guards = guards.parse()?;
+    scenario.correlation = correlation.parse()?;
+    let (calls, seed): (u32, u64) = (calls.parse()?, seed.parse()?);
+    let kinds: Vec<Kind> = kinds.iter().map(|kind| kind.parse()).collect::<Result<_, _>>()?;
+    let kinds = if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds };
+    println!("simulated, model {VERSION}: {}", arguments.join(" "));
+    for kind in kinds {
+        line(&scenario, kind, calls, seed);
+    }
+    Ok(())
+}
+
+fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
+    let started = Instant::now();
+    let mut of_calls: Vec<[usize; 2]> = (0..calls)
+        .map(|call| {
+            let seed = random::derive(seed, u64::from(call));
+            let network = run(scenario, kind, seed, &mut ()).network;
+            [0.5, 0.99].map(|p| network.quantile(p).unwrap_or(0))
+        })
+        .collect();
+    let speed = scenario.length.as_secs_f64() * f64::from(calls) / started.elapsed().as_secs_f64();
+    let below = of_calls.iter().filter(|[_, p99]| *p99 < 360).count();
+    let mut quantile = |which: usize, p: f64| {
+        of_calls.sort_unstable_by_key(|call| call[which]);
+        let place = p * f64::from(calls - 1);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+        of_calls[place as usize][which]
+    };
+    println!(
+        "{kind:<16} p50 {:>4}  p99 of median call {:>5}, of p90 call {:>5}  p99 < 360 ms: {:>5.1} %  ({speed:.0} call-s/s)",
+        quantile(0, 0.5),
+        quantile(1, 0.5),
+        quantile(1, 0.9),
+        100.0 * below as f64 / f64::from(calls),
+    );
+}

@@ -1,0 +1,252 @@
+//! One simulated call: two people, a strategy each, and the circuits between them.
+//!
+//! ```text
+//!   slot ─► strategy A ─► copies ─► up half ─► middle ─► down half ─► strategy B
+//!           strategy B ─► copies ─► …                              ─► strategy A
+//! ```
+//!
+//! Events happen in the order of their times, so that each half is given its packets in the order in
+//! which they come to it.
+
+use core::cmp::Reverse;
+use core::time::Duration;
+use std::collections::BinaryHeap;
+
+use tacit_types::{Path, Timestamp};
+
+use crate::circuit::Direction;
+use crate::delays::Delays;
+use crate::frames::Frames;
+use crate::network::{Network, Side};
+use crate::random::derive;
+use crate::scenario::Scenario;
+use crate::strategies::{Kind, Note, Received, Strategy};
+
+/// Percentiles count from here: before, nothing can be known of the circuits.
+pub const WARM_UP: Duration = Duration::from_secs(5);
+/// After the last packet, so much time is left for it to arrive.
+const LINGER: Duration = Duration::from_secs(20);
+
+const STRATEGY: u64 = 0x57a7;
+
+/// A copy of a packet that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// Who sent it.
+    pub from: Side,
+    /// Its number in that direction.
+    pub packet: u32,
+    /// The path it took.
+    pub path: Path,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When it arrived.
+    pub arrived_at: Timestamp,
+}
+
+/// Hears of everything that arrives, in the order in which it does.
+pub trait Observer {
+    /// A copy of a packet has arrived.
+    fn arrived(&mut self, arrival: &Arrival);
+}
+
+/// Hears nothing.
+impl Observer for () {
+    fn arrived(&mut self, _: &Arrival) {}
+}
+
+/// What a call was like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Network delay of the media of both directions: from when it was handed over to the first
+    /// packet with it that arrives.
+    pub network: Delays,
+    /// Copies that were sent, both directions together.
+    pub cells: u64,
+    /// Circuits that failed.
+    pub failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flight {
+    from: Side,
+    packet: u32,
+    path: Path,
+    sent_at: Timestamp,
+    note: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Failed(Side, u8),
+    Back(Side, u8),
+    /// Comes to the second half.
+    Middle(Flight),
+    Arrives(Flight),
+    Slot(Side, u32),
+}
+
+/// A call that is being simulated.
+pub struct Call<'a, O> {
+    network: Network,
+    strategies: [Box<dyn Strategy>; 2],
+    observer: &'a mut O,
+    queue: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
+    queued: u64,
+    notes: Vec<Note>,
+    free: Vec<usize>,
+    frames: [Frames; 2],
+    end: Timestamp,
+    cells: u64,
+    failures: u32,
+}
+
+/// Simulates one call. The same seed has the same circuits under every strategy.
+pub fn run<O: Observer>(scenario: &Scenario, kind: Kind, seed: u64, observer: &mut O) -> Outcome {
+    let start = |side: Side| kind.start(side, scenario, derive(derive(seed, STRATEGY), side as u64));
+    let mut call = Call {
+        network: Network::new(scenario, seed),
+        strategies: [start(Side::A), start(Side::B)],
+        observer,
+        queue: BinaryHeap::new(),
+        queued: 0,
+        notes: Vec::new(),
+        free: Vec::new(),
+        frames: [Frames::default(), Frames::default()],
+        end: Timestamp::ZERO + scenario.length,
+        cells: 0,
+        failures: 0,
+    };
+    call.begin(scenario.legs);
+    while call.step() {}
+    call.outcome()
+}
+
+impl<O: Observer> Call<'_, O> {
+    fn begin(&mut self, legs: usize) {
+        for side in Side::BOTH {
+            for leg in 0..u8::try_from(legs).unwrap_or(u8::MAX) {
+                let fails_at = self.network.fails_at(side, usize::from(leg));
+                self.push(fails_at, Event::Failed(side, leg));
+            }
+            // The two media clocks are not in step.
+            let phase = self.strategies[side as usize].interval() * (side as u32) / 3;
+            self.push(Timestamp::ZERO + phase, Event::Slot(side, 0));
+        }
+    }
+
+    fn push(&mut self, at: Timestamp, event: Event) {
+        self.queue.push(Reverse((at, self.queued, event)));
+        self.queued += 1;
+    }
+
+    fn step(&mut self) -> bool {
+        let Some(Reverse((now, _, event))) = self.queue.pop() else {
+            return false;
+        };
+        match event {
+            Event::Slot(side, packet) => self.slot(side, packet, now),
+            Event::Middle(flight) => self.forward(flight, now),
+            Event::Arrives(flight) => self.arrive(flight, now),
+            Event::Failed(side, leg) => self.fail(side, leg, now),
+            Event::Back(side, leg) => self.tell(side, leg, true, now),
+        }
+        now < self.end + LINGER
+    }
+
+    fn slot(&mut self, side: Side, packet: u32, now: Timestamp) {
+        if now >= self.end {
+            return;
+        }
+        let strategy = &mut self.strategies[side as usize];
+        let next = now + strategy.interval();
+        let copies = strategy.send(packet, &self.network, now);
+        let note = strategy.note(now);
+        self.frames[side as usize].push(packet, now);
+        for path in copies.iter() {
+            self.cells += 1;
+            let flight = Flight {
+                from: side,
+                packet,
+                path,
+                sent_at: now,
+                note: self.keep(note),
+            };
+            let at = self.network.send(side, path.sender, Direction::Up, now);
+            self.fly(at, flight, Event::Middle);
+        }
+        self.push(next, Event::Slot(side, packet + 1));
+    }
+
+    fn fly(&mut self, at: Option<Timestamp>, flight: Flight, event: impl FnOnce(Flight) -> Event) {
+        match at {
+            Some(at) => self.push(at, event(flight)),
+            None => self.free.push(flight.note),
+        }
+    }
+
+    fn forward(&mut self, flight: Flight, now: Timestamp) {
+        let side = flight.from.other();
+        let at = self.network.send(side, flight.path.receiver, Direction::Down, now);
+        self.fly(at, flight, Event::Arrives);
+    }
+
+    fn arrive(&mut self, flight: Flight, now: Timestamp) {
+        let sender = &self.strategies[flight.from as usize];
+        let repeats = sender.repeats();
+        self.frames[flight.from as usize].arrived(flight.packet, repeats, now);
+        let received = Received {
+            packet: flight.packet,
+            path: flight.path,
+            note: &self.notes[flight.note],
+        };
+        self.strategies[flight.from.other() as usize].receive(received, now);
+        self.free.push(flight.note);
+        self.observer.arrived(&Arrival {
+            from: flight.from,
+            packet: flight.packet,
+            path: flight.path,
+            sent_at: flight.sent_at,
+            arrived_at: now,
+        });
+    }
+
+    fn fail(&mut self, side: Side, leg: u8, now: Timestamp) {
+        if now >= self.end {
+            return;
+        }
+        self.failures += 1;
+        self.tell(side, leg, false, now);
+        let back = self.network.rebuild(side, usize::from(leg));
+        self.push(back, Event::Back(side, leg));
+        let fails_at = self.network.fails_at(side, usize::from(leg));
+        self.push(fails_at, Event::Failed(side, leg));
+    }
+
+    fn tell(&mut self, side: Side, leg: u8, up: bool, now: Timestamp) {
+        for strategy in &mut self.strategies {
+            strategy.leg_changed(side, leg, up, now);
+        }
+    }
+
+    fn keep(&mut self, note: Note) -> usize {
+        if let Some(place) = self.free.pop() {
+            self.notes[place] = note;
+            return place;
+        }
+        self.notes.push(note);
+        self.notes.len() - 1
+    }
+
+    fn outcome(self) -> Outcome {
+        let mut network = Delays::default();
+        for frames in self.frames {
+            frames.finish(&mut network);
+        }
+        Outcome {
+            network,
+            cells: self.cells,
+            failures: self.failures,
+        }
+    }
+}

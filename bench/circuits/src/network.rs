@@ -1,0 +1,218 @@
+//! The circuits of one call: both people's, each with its two directions.
+//!
+//! ```text
+//!            up ──►            down ──►
+//!   A ── circuit i ──┬ TURN ┬── circuit j ── B     any i to any j
+//!   A ── circuit i ──┴  RP  ┴── circuit i ── B     onion: the two halves of link i
+//! ```
+
+use core::time::Duration;
+
+use tacit_types::{LegIndex, Path, Timestamp};
+
+use crate::build::build_time;
+use crate::circuit::{Circuit, Direction, Setting, from_ms, ms};
+use crate::quality::Seeds;
+use crate::random::{Random, derive};
+use crate::scenario::{Mode, Scenario};
+use crate::trace::Replay;
+
+const HOUR: f64 = 3_600_000.0;
+
+/// One of the two people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// Who calls.
+    A,
+    /// Who is called.
+    B,
+}
+
+impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// One direction of a circuit: modelled or recorded.
+#[derive(Clone, Debug)]
+enum Line {
+    Model(Circuit),
+    /// A recording over the model's floor.
+    Replay(Replay, f64),
+}
+
+impl Line {
+    fn pass(&mut self, at: f64) -> f64 {
+        match self {
+            Self::Model(circuit) => circuit.pass(at),
+            Self::Replay(replay, floor) => replay.pass(at, *floor),
+        }
+    }
+
+    fn peek(&self, at: f64) -> f64 {
+        self.clone().pass(at)
+    }
+}
+
+/// A circuit, and those that replace it when it fails.
+#[derive(Clone, Debug)]
+struct Leg {
+    /// By direction.
+    lines: [Line; 2],
+    random: Random,
+    generation: u64,
+    fails_at: f64,
+    back_at: f64,
+}
+
+/// All circuits of a call.
+#[derive(Clone, Debug)]
+pub struct Network {
+    scenario: Scenario,
+    seed: u64,
+    legs: [Vec<Leg>; 2],
+}
+
+impl Network {
+    /// The circuits that this seed stands for, all of them up.
+    #[must_use]
+    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+        let leg = |side: Side, index: usize| {
+            let own = derive(derive(seed, side as u64), index as u64);
+            let mut random = Random::new(own);
+            let lines = lines(scenario, seed, side, index, 0);
+            let fails_at = random.exponential(HOUR / scenario.failures_per_hour);
+            Leg {
+                lines,
+                random,
+                generation: 0,
+                fails_at,
+                back_at: 0.0,
+            }
+        };
+        let legs = |side| (0..scenario.legs).map(|index| leg(side, index)).collect();
+        Self {
+            scenario: scenario.clone(),
+            seed,
+            legs: [legs(Side::A), legs(Side::B)],
+        }
+    }
+
+    /// How a call's paths are made.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.scenario.mode
+    }
+
+    /// Circuits a side.
+    #[must_use]
+    pub const fn legs(&self) -> usize {
+        self.scenario.legs
+    }
+
+    /// When the circuit fails, from the start of the call; [`Duration::MAX`] for never.
+    pub(crate) fn fails_at(&self, side: Side, leg: usize) -> Timestamp {
+        from_ms(self.legs[side as usize][leg].fails_at)
+    }
+
+    /// The circuit has failed; another is built in its place, and up at the moment that is returned.
+    pub(crate) fn rebuild(&mut self, side: Side, index: usize) -> Timestamp {
+        let leg = &mut self.legs[side as usize][index];
+        leg.generation += 1;
+        let (generation, failed) = (leg.generation, leg.fails_at);
+        let built = build_time(&mut leg.random).as_secs_f64() * 1e3;
+        leg.back_at = failed + built * self.scenario.mode.build_factor();
+        leg.fails_at = leg.back_at + leg.random.exponential(HOUR / self.scenario.failures_per_hour);
+        leg.lines = lines(&self.scenario, self.seed, side, index, generation);
+        from_ms(leg.back_at)
+    }
+
+    /// Sends on one half; `None` if the packet is lost with its circuit.
+    pub(crate) fn send(
+        &mut self,
+        side: Side,
+        leg: LegIndex,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let leg = self.legs[side as usize].get_mut(usize::from(leg.0))?;
+        let at = ms(at);
+        if at < leg.back_at {
+            return None;
+        }
+        let arrives = leg.lines[direction as usize].pass(at);
+        (arrives < leg.fails_at).then(|| from_ms(arrives))
+    }
+
+    /// The path on which a packet of `from` sent at `at` arrives first, as far as packets that are on
+    /// their way do not change that. Only the oracle may ask.
+    #[must_use]
+    pub fn fastest(&self, from: Side, at: Timestamp) -> Option<Path> {
+        let path = |sender, receiver| Path {
+            sender: LegIndex(sender),
+            receiver: LegIndex(receiver),
+        };
+        let peek = |side: Side, leg: u8, direction: Direction, at: f64| {
+            let leg = self.legs[side as usize].get(usize::from(leg))?;
+            let arrives = leg.lines[direction as usize].peek(at);
+            (at >= leg.back_at && arrives < leg.fails_at).then_some(arrives)
+        };
+        let count = u8::try_from(self.scenario.legs).unwrap_or(u8::MAX);
+        let earliest = |a: &(f64, u8), b: &(f64, u8)| a.0.total_cmp(&b.0);
+        let ups = (0..count).filter_map(|up| Some((peek(from, up, Direction::Up, ms(at))?, up)));
+        let down = |down: u8, at: f64| peek(from.other(), down, Direction::Down, at);
+        match self.scenario.mode {
+            Mode::Turn => {
+                let (middle, sender) = ups.min_by(earliest)?;
+                let downs = (0..count).filter_map(|leg| Some((down(leg, middle)?, leg)));
+                let (_, receiver) = downs.min_by(earliest)?;
+                Some(path(sender, receiver))
+            }
+            Mode::Onion => {
+                let links = ups.filter_map(|(middle, link)| Some((down(link, middle)?, link)));
+                let (_, link) = links.min_by(earliest)?;
+                Some(path(link, link))
+            }
+        }
+    }
+}
+
+/// Both directions of one circuit.
+fn lines(scenario: &Scenario, seed: u64, side: Side, index: usize, generation: u64) -> [Line; 2] {
+    let person = derive(seed, 0xa0 + side as u64);
+    let guard = derive(person, 0x9a4d + (index % scenario.guards.max(1)) as u64);
+    let circuit = derive(derive(person, index as u64), generation);
+    let seeds = Seeds { guard, circuit };
+    let line = |direction: Direction| {
+        let setting = setting(scenario, side, direction);
+        let circuit = Circuit::new(&scenario.params, seeds, direction, &setting);
+        match &scenario.traces {
+            None => Line::Model(circuit),
+            Some((traces, part)) => {
+                let floor = Duration::as_secs_f64(&circuit.floor()) * 1e3;
+                let drawn = derive(seeds.circuit, direction as u64);
+                Line::Replay(traces.draw(*part, drawn), floor)
+            }
+        }
+    };
+    [line(Direction::Up), line(Direction::Down)]
+}
+
+fn setting(scenario: &Scenario, side: Side, direction: Direction) -> Setting {
+    let place = scenario.places[side as usize];
+    // The server or rendezvous is taken to be near the relays: each half has its own person's place.
+    let mut setting = Setting::between(place, crate::Place::De);
+    setting.floor_factor = scenario.floor_factor;
+    setting.correlation = scenario.correlation;
+    setting.nagle = scenario.nagle_hops(direction);
+    setting
+}

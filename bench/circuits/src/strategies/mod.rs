@@ -1,0 +1,186 @@
+//! Who sends what where: the strategies that are compared, behind one trait.
+//!
+//! | name | packets | what it does |
+//! |---|---|---|
+//! | `single` | 40 ms | one circuit |
+//! | `torfone` | 40 ms | every packet on both of two circuits |
+//! | `donar-alternate` | 40 ms | 12 links, 3 fast and 3 slow, by turns |
+//! | `donar-double` | 40 ms | the same, every packet on a fast and on a slow one |
+//! | `tacit` | 20 ms | the production scheduler |
+//! | `oracle` | 20 ms | each packet on the path that turns out fastest |
+//!
+//! The baselines are written from the published descriptions (Donar: NSDI 2022 and its slides; TorFone:
+//! its documentation), in our own code.
+
+mod donar;
+mod fixed;
+mod oracle;
+mod tacit;
+
+use core::fmt;
+use core::str::FromStr;
+use core::time::Duration;
+
+use tacit_packet::{MediaTime, Reports};
+use tacit_types::{Path, Timestamp};
+
+use crate::network::{Network, Side};
+use crate::scenario::Scenario;
+
+/// Copies of one packet that go out at once, at most.
+pub const COPIES: usize = 2;
+
+/// The paths of one packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Copies {
+    paths: [Option<Path>; COPIES],
+}
+
+impl Copies {
+    /// One more copy; false if there is no room.
+    pub fn push(&mut self, path: Path) -> bool {
+        let free = self.paths.iter_mut().find(|slot| slot.is_none());
+        free.map(|slot| *slot = Some(path)).is_some()
+    }
+
+    /// Where the copies go.
+    pub fn iter(&self) -> impl Iterator<Item = Path> {
+        self.paths.into_iter().flatten()
+    }
+}
+
+/// Links that Donar can have, and with them every table of this module.
+pub const LINKS: usize = 16;
+
+/// What a packet tells the other side beside its audio.
+#[derive(Clone, Copy, Debug)]
+pub enum Note {
+    /// Nothing.
+    Nothing,
+    /// Tacit: arrivals on the sender's side, as the production packets carry them.
+    Arrivals {
+        /// The sender's media clock.
+        sent_at: MediaTime,
+        /// The arrivals.
+        reports: Reports,
+    },
+    /// Donar: the sender's score of each link, in ms, and the links of its last packets.
+    Scores {
+        /// By link; `None` where nothing is known.
+        scores: [Option<f32>; LINKS],
+        /// The links of the packets before this one, newest first.
+        past: [[Option<u8>; COPIES]; PAST_LINKS],
+    },
+}
+
+/// Donar tells the links of half as many packets as there are links.
+pub const PAST_LINKS: usize = 6;
+
+/// A packet that arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// Its number, from 0.
+    pub packet: u32,
+    /// The path it took, named from its sender's side.
+    pub path: Path,
+    /// What it tells.
+    pub note: &'a Note,
+}
+
+/// One side's half of a strategy. The two sides of a call never see each other's state, only packets.
+pub trait Strategy {
+    /// Time between packets, which is also what a packet holds of new media.
+    fn interval(&self) -> Duration;
+
+    /// How many of the packets before it a packet repeats.
+    fn repeats(&self) -> u32;
+
+    /// Where packet number `packet` goes. Only the oracle looks at the network.
+    fn send(&mut self, packet: u32, network: &Network, now: Timestamp) -> Copies;
+
+    /// What the packet that is sent now tells the other side.
+    fn note(&mut self, now: Timestamp) -> Note;
+
+    /// A copy of a packet of the other side has arrived.
+    fn receive(&mut self, packet: Received<'_>, now: Timestamp);
+
+    /// A circuit of `side` has failed, or another is up in its place.
+    fn leg_changed(&mut self, side: Side, leg: u8, up: bool, now: Timestamp);
+}
+
+/// The strategies by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// One circuit.
+    Single,
+    /// Two circuits, everything on both.
+    Torfone,
+    /// Donar, one copy.
+    DonarAlternate,
+    /// Donar, two copies.
+    DonarDouble,
+    /// The production scheduler.
+    Tacit,
+    /// The fastest path, known beforehand.
+    Oracle,
+}
+
+impl Kind {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [
+        Self::Single,
+        Self::Torfone,
+        Self::DonarAlternate,
+        Self::DonarDouble,
+        Self::Tacit,
+        Self::Oracle,
+    ];
+
+    /// One side of a call with this strategy.
+    #[must_use]
+    pub fn start(self, side: Side, scenario: &Scenario, seed: u64) -> Box<dyn Strategy> {
+        match self {
+            Self::Single => Box::new(fixed::Fixed::new(1)),
+            Self::Torfone => Box::new(fixed::Fixed::new(2)),
+            Self::DonarAlternate => Box::new(donar::Donar::new(donar::Policy::Alternate, scenario.legs)),
+            Self::DonarDouble => Box::new(donar::Donar::new(donar::Policy::Double, scenario.legs)),
+            Self::Tacit => Box::new(tacit::Tacit::new(side, scenario, seed)),
+            Self::Oracle => Box::new(oracle::Oracle::new(side)),
+        }
+    }
+
+    /// Packets a second and direction, copies counted.
+    #[must_use]
+    pub const fn cells_per_second(self) -> u32 {
+        match self {
+            Self::Single | Self::DonarAlternate => 25,
+            Self::Torfone | Self::DonarDouble | Self::Tacit | Self::Oracle => 50,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Single => "single",
+            Self::Torfone => "torfone",
+            Self::DonarAlternate => "donar-alternate",
+            Self::DonarDouble => "donar-double",
+            Self::Tacit => "tacit",
+            Self::Oracle => "oracle",
+        })
+    }
+}
+
+/// No such strategy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown strategy '{0}'")]
+pub struct UnknownStrategy(String);
+
+impl FromStr for Kind {
+    type Err = UnknownStrategy;
+    fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
+        let known = Self::ALL.into_iter().find(|kind| kind.to_string() == text);
+        known.ok_or_else(|| UnknownStrategy(text.to_owned()))
+    }
+}

@@ -1,0 +1,46 @@
+//! `oracle`: what could be reached at this budget if the future were known.
+
+use core::time::Duration;
+
+use tacit_types::Timestamp;
+
+use super::{Copies, Note, Received, Strategy};
+use crate::network::{Network, Side};
+
+/// Sends each packet on the path on which it arrives first.
+#[derive(Clone, Debug)]
+pub(super) struct Oracle {
+    side: Side,
+}
+
+impl Oracle {
+    pub(super) const fn new(side: Side) -> Self {
+        Self { side }
+    }
+}
+
+impl Strategy for Oracle {
+    fn interval(&self) -> Duration {
+        Duration::from_millis(20)
+    }
+
+    fn repeats(&self) -> u32 {
+        0
+    }
+
+    fn send(&mut self, _: u32, network: &Network, now: Timestamp) -> Copies {
+        let mut copies = Copies::default();
+        if let Some(path) = network.fastest(self.side, now) {
+            copies.push(path);
+        }
+        copies
+    }
+
+    fn note(&mut self, _: Timestamp) -> Note {
+        Note::Nothing
+    }
+
+    fn receive(&mut self, _: Received<'_>, _: Timestamp) {}
+
+    fn leg_changed(&mut self, _: Side, _: u8, _: bool, _: Timestamp) {}
+}

@@ -1,0 +1,109 @@
+//! `tacit`: the production scheduler, told by production reports that ride in the packets.
+
+use core::time::Duration;
+
+use tacit_packet::{MediaTime, ReportCollector};
+use tacit_paths::{Config, Scheduler};
+use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
+
+use super::{Copies, Note, Received, Strategy};
+use crate::network::{Network, Side};
+use crate::scenario::{Mode, Scenario};
+
+/// Older frames in a packet: what `tacit-packet`'s layout holds beside the current one.
+const REPEATS: u32 = tacit_packet::FRAMES_IN_PACKET as u32 - 1;
+
+/// One side of a call as the engine runs it, without the audio.
+pub(super) struct Tacit {
+    side: Side,
+    mode: Mode,
+    legs: u8,
+    scheduler: Scheduler,
+    reports: ReportCollector,
+}
+
+impl Tacit {
+    pub(super) fn new(side: Side, scenario: &Scenario, seed: u64) -> Self {
+        let kind = match scenario.mode {
+            Mode::Turn => LegKind::Turn,
+            Mode::Onion => LegKind::Onion,
+        };
+        let mut tacit = Self {
+            side,
+            mode: scenario.mode,
+            legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
+            scheduler: Scheduler::new(Config::new(kind), seed),
+            reports: ReportCollector::default(),
+        };
+        for leg in 0..tacit.legs {
+            tacit.add(Side::A, leg);
+        }
+        tacit
+    }
+
+    /// All paths with this leg of that side.
+    fn add(&mut self, side: Side, leg: u8) {
+        let others = match self.mode {
+            Mode::Turn => 0..self.legs,
+            Mode::Onion => leg..leg + 1,
+        };
+        for other in others {
+            let (sender, receiver) = if side == self.side { (leg, other) } else { (other, leg) };
+            self.scheduler.add_path(Path {
+                sender: LegIndex(sender),
+                receiver: LegIndex(receiver),
+            });
+        }
+    }
+
+    fn media_time(now: Timestamp) -> MediaTime {
+        MediaTime::from_elapsed(now.saturating_since(Timestamp::ZERO))
+    }
+}
+
+impl Strategy for Tacit {
+    fn interval(&self) -> Duration {
+        Duration::from_millis(20)
+    }
+
+    fn repeats(&self) -> u32 {
+        REPEATS
+    }
+
+    fn send(&mut self, packet: u32, _: &Network, now: Timestamp) -> Copies {
+        let mut copies = Copies::default();
+        let slot = SlotNumber(packet);
+        if let Some(choice) = self.scheduler.choose(slot, now) {
+            self.scheduler.on_sent(slot, choice.path, now);
+            copies.push(choice.path);
+        }
+        copies
+    }
+
+    fn note(&mut self, now: Timestamp) -> Note {
+        let sent_at = Self::media_time(now);
+        Note::Arrivals {
+            sent_at,
+            reports: self.reports.take(sent_at),
+        }
+    }
+
+    fn receive(&mut self, packet: Received<'_>, now: Timestamp) {
+        let slot = SlotNumber(packet.packet);
+        self.reports.record(slot, packet.path, Self::media_time(now));
+        self.scheduler.on_arrival(packet.path, now);
+        if let Note::Arrivals { sent_at, reports } = packet.note {
+            self.scheduler.on_feedback(*sent_at, reports.as_slice(), now);
+        }
+    }
+
+    fn leg_changed(&mut self, side: Side, leg: u8, up: bool, _: Timestamp) {
+        if up {
+            self.add(side, leg);
+        } else if side == self.side || self.mode == Mode::Onion {
+            self.scheduler.remove_local_leg(LegIndex(leg));
+        } else {
+            self.scheduler.remove_peer_leg(LegIndex(leg));
+        }
+    }
+}

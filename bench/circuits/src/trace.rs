@@ -1,0 +1,279 @@
+//! Recorded delays instead of the model: CSV files with `at_ms,extra_delay_ms`, one a circuit.
+//!
+//! A trace says how long packets took beyond a floor, at the spacing at which it was recorded. It
+//! cannot tell what another spacing would have done.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::random::{Random, derive};
+
+/// Shortest trace that is of use, ms.
+const SHORTEST: f64 = 1_000.0;
+/// Longest time without a packet in a trace, ms.
+const GAP_MAX: f64 = 10_000.0;
+/// A delay above this is taken for a mistake, ms.
+const DELAY_MAX: f64 = 120_000.0;
+/// Largest file, bytes: a day at 50 packets a second.
+const BYTES_MAX: u64 = 128 << 20;
+
+const HEADER: &str = "at_ms,extra_delay_ms";
+
+/// Why traces cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// A file or the folder could not be read.
+    #[error("{path}: {source}", path = path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something is wrong with a file.
+    #[error("{path}: {what}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What.
+        what: Problem,
+    },
+    /// Fewer than two: one half to tune with, one to score with.
+    #[error("{path}: {found} traces (*.csv); at least 2 are needed", path = path.display())]
+    TooFew {
+        /// The folder.
+        path: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
+}
+
+/// What is wrong with a trace. Lines count from 1.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No bytes.
+    #[error("is empty")]
+    Empty,
+    /// Larger than any call.
+    #[error("is larger than 128 MiB")]
+    Large,
+    /// Another first line.
+    #[error("the first line must be 'at_ms,extra_delay_ms'")]
+    Header,
+    /// Only a header.
+    #[error("has a header and no packets")]
+    NoPackets,
+    /// Not two numbers.
+    #[error("line {0}: not two numbers separated by a comma")]
+    NotNumbers(usize),
+    /// Times must rise.
+    #[error("line {0}: at_ms is not later than the line before")]
+    Order(usize),
+    /// Nothing for a long time.
+    #[error("line {0}: a gap of {1:.0} ms, more than 10 s: split the file there")]
+    Gap(usize, f64),
+    /// Below zero.
+    #[error("line {0}: negative delay")]
+    Negative(usize),
+    /// Above two minutes.
+    #[error("line {0}: a delay of {1:.0} ms, more than 2 minutes")]
+    Absurd(usize, f64),
+    /// Too short to draw from.
+    #[error("lasts {0:.0} ms: at least 1 s is needed")]
+    Short(f64),
+}
+
+/// One recorded circuit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// Time since the first packet, and extra delay, in ms.
+    points: Vec<(f64, f64)>,
+}
+
+impl Trace {
+    /// Reads a trace from text.
+    ///
+    /// # Errors
+    /// Says what is wrong, and in which line.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let mut lines = text.lines().enumerate();
+        let (_, header) = lines.next().ok_or(Problem::Empty)?;
+        if header.trim() != HEADER {
+            return Err(Problem::Header);
+        }
+        let mut points: Vec<(f64, f64)> = Vec::new();
+        for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+            let point = point(line, index + 1, points.last().map(|(at, _)| *at))?;
+            points.push(point);
+        }
+        let (first, last) = match points.as_slice() {
+            [] => return Err(Problem::NoPackets),
+            [(first, _), .., (last, _)] => (*first, *last),
+            [(only, _)] => (*only, *only),
+        };
+        if last - first < SHORTEST {
+            return Err(Problem::Short(last - first));
+        }
+        for (at, _) in &mut points {
+            *at -= first;
+        }
+        Ok(Self { points })
+    }
+
+    /// The text that [`parse`](Self::parse) reads.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        let rows = self.points.iter().map(|(at, extra)| format!("{at},{extra}\n"));
+        format!("{HEADER}\n{}", rows.collect::<String>())
+    }
+
+    /// Time from the first to the last packet, ms.
+    #[must_use]
+    pub fn length(&self) -> f64 {
+        self.points.last().map_or(0.0, |(at, _)| *at)
+    }
+
+    /// Extra delay of the packet sent last up to `at`, which is taken modulo the length; ms.
+    fn extra(&self, at: f64) -> f64 {
+        let at = at.rem_euclid(self.length());
+        let after = self.points.partition_point(|(sent, _)| *sent <= at);
+        self.points[after.saturating_sub(1)].1
+    }
+}
+
+fn point(line: &str, number: usize, before: Option<f64>) -> Result<(f64, f64), Problem> {
+    let numbers = line.split_once(',').and_then(|(at, extra)| {
+        let at: f64 = at.trim().parse().ok()?;
+        let extra: f64 = extra.trim().parse().ok()?;
+        (at.is_finite() && extra.is_finite()).then_some((at, extra))
+    });
+    let (at, extra) = numbers.ok_or(Problem::NotNumbers(number))?;
+    if extra < 0.0 {
+        return Err(Problem::Negative(number));
+    }
+    if extra > DELAY_MAX {
+        return Err(Problem::Absurd(number, extra));
+    }
+    match before {
+        Some(before) if at <= before => Err(Problem::Order(number)),
+        Some(before) if at - before > GAP_MAX => Err(Problem::Gap(number, at - before)),
+        _ => Ok((at, extra)),
+    }
+}
+
+/// Which half of the traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// For choosing parameters.
+    Tuning,
+    /// For results.
+    Scoring,
+}
+
+/// All traces of a folder, in two halves.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    halves: [Vec<Arc<Trace>>; 2],
+}
+
+impl Traces {
+    /// Reads every `*.csv` of a folder and splits them by a shuffle that depends on `seed` and on
+    /// their names only.
+    ///
+    /// # Errors
+    /// One bad file is an error: results from the others would not be what was asked for.
+    pub fn read(folder: &Path, seed: u64) -> Result<Self, TraceError> {
+        let mut files = csv_files(folder)?;
+        if files.len() < 2 {
+            return Err(TraceError::TooFew {
+                path: folder.to_owned(),
+                found: files.len(),
+            });
+        }
+        files.sort();
+        let traces = files.iter().map(|path| read(path));
+        Ok(Self::split(traces.collect::<Result<_, _>>()?, seed))
+    }
+
+    fn split(mut traces: Vec<Arc<Trace>>, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        for last in (1..traces.len()).rev() {
+            traces.swap(last, random.below(last + 1));
+        }
+        let scoring = traces.split_off(traces.len() / 2);
+        Self {
+            halves: [traces, scoring],
+        }
+    }
+
+    /// How many traces a half has.
+    #[must_use]
+    pub fn count(&self, part: Part) -> usize {
+        self.halves[part as usize].len()
+    }
+
+    /// A trace of that half and an offset into it, both by the seed.
+    #[must_use]
+    pub(crate) fn draw(&self, part: Part, seed: u64) -> Replay {
+        let half = &self.halves[part as usize];
+        let mut random = Random::new(derive(seed, 0x7ace));
+        let trace = Arc::clone(&half[random.below(half.len())]);
+        let offset = random.unit() * trace.length();
+        Replay {
+            trace,
+            offset,
+            arrived_at: 0.0,
+        }
+    }
+}
+
+fn csv_files(folder: &Path) -> Result<Vec<PathBuf>, TraceError> {
+    let failed = |source| TraceError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|ext| ext == "csv") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Arc<Trace>, TraceError> {
+    let failed = |source| TraceError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let wrong = |what| TraceError::File {
+        path: path.to_owned(),
+        what,
+    };
+    if fs::metadata(path).map_err(failed)?.len() > BYTES_MAX {
+        return Err(wrong(Problem::Large));
+    }
+    let text = fs::read_to_string(path).map_err(failed)?;
+    Trace::parse(&text).map(Arc::new).map_err(wrong)
+}
+
+/// A recorded circuit that packets are sent on: from an offset, round and round.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    trace: Arc<Trace>,
+    offset: f64,
+    arrived_at: f64,
+}
+
+impl Replay {
+    /// When a packet arrives that is sent at `at`, over a floor; all in ms.
+    pub(crate) fn pass(&mut self, at: f64, floor: f64) -> f64 {
+        let arrives = at + floor + self.trace.extra(at + self.offset);
+        self.arrived_at = self.arrived_at.max(arrives);
+        self.arrived_at
+    }
+}
