@@ -2,14 +2,15 @@
 //! below 360 ms.
 //!
 //! `cargo run --release -p tacit-circuits --example shares -- MODE MINUTES CALLS LEGS GUARDS
-//! CORRELATION SEED [STRATEGY…]`
+//! CORRELATION SEED [NAME=VALUE…] [STRATEGY…]`
 
 use std::time::{Duration, Instant};
 
 use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Mode, Scenario, VERSION, random, run};
 
-const USAGE: &str = "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [STRATEGY…]";
+const USAGE: &str =
+    "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [NAME=VALUE…] [STRATEGY…]";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,7 +21,17 @@ fn main() {
 }
 
 fn compare(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
-    let [mode, minutes, calls, legs, guards, correlation, seed, kinds @ ..] = arguments else {
+    let [
+        mode,
+        minutes,
+        calls,
+        legs,
+        guards,
+        correlation,
+        seed,
+        kinds @ ..,
+    ] = arguments
+    else {
         return Err("too few arguments".into());
     };
     let mut scenario = Scenario::new(mode.parse::<Mode>()?);
@@ -29,11 +40,37 @@ fn compare(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     scenario.guards = guards.parse()?;
     scenario.correlation = correlation.parse()?;
     let (calls, seed): (u32, u64) = (calls.parse()?, seed.parse()?);
-    let kinds: Vec<Kind> = kinds.iter().map(|kind| kind.parse()).collect::<Result<_, _>>()?;
-    let kinds = if kinds.is_empty() { Kind::ALL.to_vec() } else { kinds };
+    let (settings, kinds): (Vec<_>, Vec<_>) = kinds.iter().partition(|word| word.contains('='));
+    for setting in settings {
+        set(&mut scenario, setting)?;
+    }
+    let kinds: Vec<Kind> = kinds
+        .iter()
+        .map(|kind| kind.parse())
+        .collect::<Result<_, _>>()?;
+    let kinds = if kinds.is_empty() {
+        Kind::ALL.to_vec()
+    } else {
+        kinds
+    };
     println!("simulated, model {VERSION}: {}", arguments.join(" "));
     for kind in kinds {
         line(&scenario, kind, calls, seed);
+    }
+    Ok(())
+}
+
+/// What to change in the model: to see what depends on it.
+fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let (name, value) = setting.split_once('=').ok_or("a setting is NAME=VALUE")?;
+    let value: f64 = value.parse()?;
+    match name {
+        "congestion" => scenario.params = scenario.params.congested(value),
+        "guard" => scenario.params.persistence.guard = value,
+        "wander" => scenario.params.persistence.wander = value,
+        "period" => scenario.params.persistence.period = 1e3 * value,
+        "floor" => scenario.floor_factor = value,
+        _ => return Err(format!("unknown setting '{name}'").into()),
     }
     Ok(())
 }
@@ -52,7 +89,11 @@ fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
     let mut quantile = |which: usize, p: f64| {
         of_calls.sort_unstable_by_key(|call| call[which]);
         let place = p * f64::from(calls - 1);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an index"
+        )]
         of_calls[place as usize][which]
     };
     println!(

@@ -22,7 +22,11 @@ const QUANTILES: [(f64, f64); 10] = [
 /// Draws the build time of one circuit.
 pub fn build_time(random: &mut Random) -> Duration {
     let p = random.unit();
-    let above = QUANTILES.iter().position(|(q, _)| *q >= p).unwrap_or(9).max(1);
+    let above = QUANTILES
+        .iter()
+        .position(|(q, _)| *q >= p)
+        .unwrap_or(9)
+        .max(1);
     let ((p0, low), (p1, high)) = (QUANTILES[above - 1], QUANTILES[above]);
     Duration::from_secs_f64(low + (high - low) * (p - p0) / (p1 - p0))
 }
@@ -38,6 +42,8 @@ mod tests {
             .map(|_| build_time(&mut random).as_secs_f64())
             .collect();
         let [p10, p50, p90] = crate::fit::summary::quantiles(times, [0.1, 0.5, 0.9]);
-        assert!((p10 - 0.25).abs() < 0.03 && (p50 - 1.08).abs() < 0.05 && (p90 - 2.06).abs() < 0.05);
+        assert!(
+            (p10 - 0.25).abs() < 0.03 && (p50 - 1.08).abs() < 0.05 && (p90 - 2.06).abs() < 0.05
+        );
     }
 }

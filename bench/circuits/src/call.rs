@@ -87,7 +87,7 @@ enum Event {
 }
 
 /// A call that is being simulated.
-pub struct Call<'a, O> {
+pub(crate) struct Call<'a, O> {
     network: Network,
     strategies: [Box<dyn Strategy>; 2],
     observer: &'a mut O,
@@ -103,7 +103,8 @@ pub struct Call<'a, O> {
 
 /// Simulates one call. The same seed has the same circuits under every strategy.
 pub fn run<O: Observer>(scenario: &Scenario, kind: Kind, seed: u64, observer: &mut O) -> Outcome {
-    let start = |side: Side| kind.start(side, scenario, derive(derive(seed, STRATEGY), side as u64));
+    let start =
+        |side: Side| kind.start(side, scenario, derive(derive(seed, STRATEGY), side as u64));
     let mut call = Call {
         network: Network::new(scenario, seed),
         strategies: [start(Side::A), start(Side::B)],
@@ -160,7 +161,7 @@ impl<O: Observer> Call<'_, O> {
         }
         let strategy = &mut self.strategies[side as usize];
         let next = now + strategy.interval();
-        let copies = strategy.send(packet, &self.network, now);
+        let copies = strategy.send(packet, &mut self.network, now);
         let note = strategy.note(now);
         self.frames[side as usize].push(packet, now);
         for path in copies.iter() {
@@ -172,6 +173,10 @@ impl<O: Observer> Call<'_, O> {
                 sent_at: now,
                 note: self.keep(note),
             };
+            if let Some(at) = copies.arrives() {
+                self.push(at, Event::Arrives(flight));
+                continue;
+            }
             let at = self.network.send(side, path.sender, Direction::Up, now);
             self.fly(at, flight, Event::Middle);
         }
@@ -187,7 +192,9 @@ impl<O: Observer> Call<'_, O> {
 
     fn forward(&mut self, flight: Flight, now: Timestamp) {
         let side = flight.from.other();
-        let at = self.network.send(side, flight.path.receiver, Direction::Down, now);
+        let at = self
+            .network
+            .send(side, flight.path.receiver, Direction::Down, now);
         self.fly(at, flight, Event::Arrives);
     }
 

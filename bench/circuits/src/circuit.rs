@@ -133,7 +133,11 @@ impl Circuit {
             let seed = derive(seeds.circuit, NAGLE + hop);
             let spread = (params.ack_spread * crate::random::gauss(seed)).exp();
             let hop_index = usize::from(hop == 1);
-            let ack = if setting.nagle[hop_index] { ack * spread } else { 0.0 };
+            let ack = if setting.nagle[hop_index] {
+                ack * spread
+            } else {
+                0.0
+            };
             let in_segment = setting.in_segment[hop_index];
             Hop::new(own(NAGLE + hop), ack, params.ack_jitter, in_segment)
         };
@@ -163,12 +167,6 @@ impl Circuit {
         from_ms(self.pass(ms(at)))
     }
 
-    /// When a packet sent at `at` would arrive, if it were the next one.
-    #[must_use]
-    pub fn peek(&self, at: Timestamp) -> Timestamp {
-        self.clone().send(at)
-    }
-
     /// The smallest delay that is possible.
     #[must_use]
     pub fn floor(&self) -> Duration {
@@ -182,11 +180,29 @@ impl Circuit {
         }
         self.sent_at = at;
         let in_guard = self.hops[0].pass(at, self.spacing);
-        let queued = in_guard + self.queueing(in_guard) + self.stalls.extra(in_guard);
+        self.stalls.risk(in_guard);
+        let relayed = self.relay(in_guard);
+        let out = self.hops[1].pass(relayed, self.spacing);
+        self.arrive(out)
+    }
+
+    /// When a packet arrives that no other packet of ours is in the way of: nothing waits for an
+    /// acknowledgement, and none of ours is lost. Not to be mixed with [`pass`](Self::pass).
+    pub(crate) fn lone(&mut self, at: f64) -> f64 {
+        self.sent_at = self.sent_at.max(at);
+        let relayed = self.relay(self.sent_at);
+        self.arrive(relayed)
+    }
+
+    fn relay(&mut self, at: f64) -> f64 {
+        let queued = at + self.queueing(at) + self.stalls.extra(at);
         let [guard, middle, exit] = self.relays;
         let relayed = exit.pass(middle.pass(guard.pass(queued)));
         self.queued_until = self.queued_until.max(relayed);
-        let out = self.hops[1].pass(self.queued_until, self.spacing);
+        self.queued_until
+    }
+
+    fn arrive(&mut self, out: f64) -> f64 {
         self.arrived_at = self.arrived_at.max(out + self.floor);
         self.arrived_at
     }

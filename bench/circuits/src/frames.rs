@@ -60,7 +60,9 @@ impl Frames {
 
 fn count(delays: &mut Delays, frame: &Frame) {
     if frame.sent_at >= Timestamp::ZERO + WARM_UP {
-        let delay = frame.arrived_at.map(|at| at.saturating_since(frame.sent_at));
+        let delay = frame
+            .arrived_at
+            .map(|at| at.saturating_since(frame.sent_at));
         delays.record(delay);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Hop {
     acked_at: f64,
     /// When the batch that waits, or waited last, leaves.
     batch_leaves: f64,
+    /// Packets that it still has room for.
+    room: f64,
 }
 
 impl Hop {
@@ -36,25 +38,30 @@ impl Hop {
             in_segment,
             acked_at: f64::NEG_INFINITY,
             batch_leaves: f64::NEG_INFINITY,
+            room: 0.0,
         }
     }
 
     /// When a packet leaves that comes at `at`, if others follow `spacing` apart.
     ///
     /// A later packet may fill the segment and set this one free. So that the answer is known at
-    /// once, the next ones are taken to come as the last ones came.
+    /// once, the next ones are taken to come as the last ones came. The packet that fills a segment
+    /// fits in part only, and waits for the next one.
     pub(crate) fn pass(&mut self, at: f64, spacing: f64) -> f64 {
         if self.ack <= 0.0 {
             return at;
         }
-        if at <= self.batch_leaves {
+        if at <= self.batch_leaves && self.room > 0.0 {
+            self.room -= 1.0;
             return self.batch_leaves;
         }
         let leaves = if at >= self.acked_at {
+            self.room = 0.0;
             at
         } else {
+            self.room = self.in_segment - 2.0;
             let filled = at + (self.in_segment - 1.0) * spacing;
-            self.acked_at.min(filled)
+            self.acked_at.min(filled).max(self.batch_leaves)
         };
         self.batch_leaves = leaves;
         self.acked_at = leaves + self.ack * (self.jitter * gauss(self.random.bits())).exp();

@@ -58,8 +58,11 @@ impl Line {
         }
     }
 
-    fn peek(&self, at: f64) -> f64 {
-        self.clone().pass(at)
+    fn lone(&mut self, at: f64) -> f64 {
+        match self {
+            Self::Model(circuit) => circuit.lone(at),
+            Self::Replay(replay, floor) => replay.pass(at, *floor),
+        }
     }
 }
 
@@ -131,7 +134,10 @@ impl Network {
         let (generation, failed) = (leg.generation, leg.fails_at);
         let built = build_time(&mut leg.random).as_secs_f64() * 1e3;
         leg.back_at = failed + built * self.scenario.mode.build_factor();
-        leg.fails_at = leg.back_at + leg.random.exponential(HOUR / self.scenario.failures_per_hour);
+        leg.fails_at = leg.back_at
+            + leg
+                .random
+                .exponential(HOUR / self.scenario.failures_per_hour);
         leg.lines = lines(&self.scenario, self.seed, side, index, generation);
         from_ms(leg.back_at)
     }
@@ -153,36 +159,58 @@ impl Network {
         (arrives < leg.fails_at).then(|| from_ms(arrives))
     }
 
-    /// The path on which a packet of `from` sent at `at` arrives first, as far as packets that are on
-    /// their way do not change that. Only the oracle may ask.
-    #[must_use]
-    pub fn fastest(&self, from: Side, at: Timestamp) -> Option<Path> {
-        let path = |sender, receiver| Path {
-            sender: LegIndex(sender),
-            receiver: LegIndex(receiver),
-        };
-        let peek = |side: Side, leg: u8, direction: Direction, at: f64| {
-            let leg = self.legs[side as usize].get(usize::from(leg))?;
-            let arrives = leg.lines[direction as usize].peek(at);
-            (at >= leg.back_at && arrives < leg.fails_at).then_some(arrives)
-        };
+    /// The path on which a packet of `from` sent at `at` would arrive first if it were alone on its
+    /// circuits, and when. Only the oracle may ask, and it sends nothing else.
+    pub fn fastest(&mut self, from: Side, at: Timestamp) -> Option<(Path, Timestamp)> {
         let count = u8::try_from(self.scenario.legs).unwrap_or(u8::MAX);
-        let earliest = |a: &(f64, u8), b: &(f64, u8)| a.0.total_cmp(&b.0);
-        let ups = (0..count).filter_map(|up| Some((peek(from, up, Direction::Up, ms(at))?, up)));
-        let down = |down: u8, at: f64| peek(from.other(), down, Direction::Down, at);
+        let at = ms(at);
+        let mut best: Option<(f64, u8, u8)> = None;
         match self.scenario.mode {
             Mode::Turn => {
-                let (middle, sender) = ups.min_by(earliest)?;
-                let downs = (0..count).filter_map(|leg| Some((down(leg, middle)?, leg)));
-                let (_, receiver) = downs.min_by(earliest)?;
-                Some(path(sender, receiver))
+                let ups =
+                    (0..count).filter_map(|up| Some((self.lone(from, up, Direction::Up, at)?, up)));
+                let (middle, up) = ups.min_by(|a, b| a.0.total_cmp(&b.0))?;
+                for down in 0..count {
+                    let arrives = self.lone(from.other(), down, Direction::Down, middle);
+                    best = earlier(best, arrives, (up, down));
+                }
             }
             Mode::Onion => {
-                let links = ups.filter_map(|(middle, link)| Some((down(link, middle)?, link)));
-                let (_, link) = links.min_by(earliest)?;
-                Some(path(link, link))
+                for link in 0..count {
+                    let middle = self.lone(from, link, Direction::Up, at);
+                    let arrives =
+                        middle.and_then(|at| self.lone(from.other(), link, Direction::Down, at));
+                    best = earlier(best, arrives, (link, link));
+                }
             }
         }
+        let (arrives, up, down) = best?;
+        let path = Path {
+            sender: LegIndex(up),
+            receiver: LegIndex(down),
+        };
+        Some((path, from_ms(arrives)))
+    }
+
+    fn lone(&mut self, side: Side, leg: u8, direction: Direction, at: f64) -> Option<f64> {
+        let leg = self.legs[side as usize].get_mut(usize::from(leg))?;
+        if at < leg.back_at {
+            return None;
+        }
+        let arrives = leg.lines[direction as usize].lone(at);
+        (arrives < leg.fails_at).then_some(arrives)
+    }
+}
+
+fn earlier(
+    best: Option<(f64, u8, u8)>,
+    arrives: Option<f64>,
+    (up, down): (u8, u8),
+) -> Option<(f64, u8, u8)> {
+    match (best, arrives) {
+        (best, None) => best,
+        (Some(best), Some(at)) if best.0 <= at => Some(best),
+        (_, Some(at)) => Some((at, up, down)),
     }
 }
 

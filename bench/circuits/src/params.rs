@@ -36,6 +36,11 @@ pub struct Params {
     pub stall_height: [f64; 2],
     /// Spread of heights, as standard deviations of the logarithm.
     pub stall_spread: [f64; 2],
+    /// Share of the stalls of a stream of 50 packets a second that its own packets cause: one is
+    /// lost, and all behind it wait. The others come whether anything is sent or not.
+    pub stall_load: f64,
+    /// While a backlog drains, packets come out in lumps this far apart.
+    pub stall_lump: f64,
     /// A stall's delay shrinks by this much a millisecond: below 1, the backlog drains slowly.
     pub stall_decline: f64,
     /// How circuits behind one guard resemble each other, and for how long.
@@ -53,27 +58,40 @@ pub struct Persistence {
     pub period: f64,
 }
 
+impl Params {
+    /// The same network with so many times the congestion: queues are longer and stalls higher, and
+    /// distances remain.
+    #[must_use]
+    pub fn congested(mut self, factor: f64) -> Self {
+        self.queue *= factor;
+        self.stall_height = self.stall_height.map(|height| height * factor);
+        self
+    }
+}
+
 /// Longest height of a stall: what is later counts as lost in any call.
 pub const STALL_HEIGHT_MAX: f64 = 20_000.0;
 
 /// Median of 2 × 3 hosts' OnionPerf, and what the streams show: see docs/circuits.md.
 pub const MODEL: Params = Params {
-    floor: 22.0,
-    floor_spread: 0.5,
-    access: [0.0, 40.0, 110.0],
-    access_spread: 0.15,
-    kist_active: 0.5,
-    queue: 20.0,
-    queue_spread: [0.5, 0.4, 0.6],
-    queue_periods: [2_000.0, 150.0],
-    ack_delay: 40.0,
-    ack_distance: 0.5,
-    ack_spread: 0.3,
-    ack_jitter: 0.3,
-    bad: 0.25,
-    stall_rate: [3.0, 10.0],
-    stall_height: [150.0, 500.0],
-    stall_spread: [0.6, 0.9],
+    floor: 17.4,
+    floor_spread: 0.48,
+    access: [0.0, 40.0, 105.3],
+    access_spread: 0.16,
+    kist_active: 0.36,
+    queue: 25.0,
+    queue_spread: [0.7, 0.35, 0.7],
+    queue_periods: [1_999.0, 56.0],
+    ack_delay: 36.8,
+    ack_distance: 0.475,
+    ack_spread: 0.5,
+    ack_jitter: 0.4,
+    bad: 0.35,
+    stall_rate: [3.1, 9.85],
+    stall_height: [120.0, 500.0],
+    stall_spread: [0.5, 1.0],
+    stall_load: 0.6,
+    stall_lump: 150.0,
     stall_decline: 0.7,
     persistence: Persistence {
         guard: 0.3,

@@ -20,6 +20,9 @@ use crate::random::{Random, derive, quantile};
 
 const OWN: u64 = 0x51;
 const SHARED: u64 = 0x52;
+const LOST: u64 = 0x54;
+/// Packets a minute of the streams that stalls a minute were counted on.
+const FITTED_RATE: f64 = 3_000.0;
 const BADNESS: u64 = 0x53;
 
 /// Poisson stream of events.
@@ -84,10 +87,16 @@ pub(crate) struct Stalls {
     threshold: f64,
     classes: [Class; 2],
     decline: f64,
-    /// The circuit's own, and those of its guard.
+    lump: f64,
+    /// Chance that a packet of a circuit with the highest rate causes a stall.
+    per_packet: f64,
+    lost: Random,
+    /// Those of the circuit's own that come whether anything is sent or not, and those of its guard.
     sources: [Events; 2],
     level: f64,
     level_at: f64,
+    /// When the last stall set the first packets free.
+    released_at: f64,
 }
 
 impl Stalls {
@@ -101,7 +110,7 @@ impl Stalls {
             spread: params.stall_spread[class],
         };
         let source = |seed: u64, label: u64, share: f64| {
-            let interval = 60_000.0 / (highest * share);
+            let interval = 60_000.0 / (highest * share * (1.0 - params.stall_load));
             Events::new(derive(derive(seed, label), direction), interval)
         };
         Self {
@@ -109,12 +118,16 @@ impl Stalls {
             threshold: quantile(1.0 - params.bad),
             classes: [class(0), class(1)],
             decline: params.stall_decline,
+            lump: params.stall_lump,
+            per_packet: params.stall_load * highest / FITTED_RATE,
+            lost: Random::new(derive(derive(seeds.circuit, LOST), direction)),
             sources: [
                 source(seeds.circuit, OWN, 1.0 - correlation),
                 source(seeds.guard, SHARED, correlation),
             ],
             level: 0.0,
             level_at: 0.0,
+            released_at: 0.0,
         }
     }
 
@@ -129,20 +142,45 @@ impl Stalls {
             return;
         }
         let height = (class.height * (class.spread * event.rank).exp()).min(STALL_HEIGHT_MAX);
-        self.level = self.remaining(event.at).max(height);
-        self.level_at = event.at;
+        let before = self.remaining(event.at);
+        if height > before {
+            self.level = height;
+            self.level_at = event.at;
+            self.released_at = event.at + height;
+        }
     }
 
-    /// Extra delay of a packet that comes at `at`, which is never earlier than before.
-    pub(crate) fn extra(&mut self, at: f64) -> f64 {
+    /// Takes what has happened by `at`.
+    fn advance(&mut self, at: f64) {
         loop {
             let [own, shared] = &self.sources;
             let first = usize::from(shared.next.at < own.next.at);
             if self.sources[first].next.at > at {
-                return self.remaining(at);
+                return;
             }
             let event = self.sources[first].advance();
             self.take(event);
+        }
+    }
+
+    /// A packet of ours comes at `at`, and may be lost on the way.
+    pub(crate) fn risk(&mut self, at: f64) {
+        if self.lost.unit() < self.per_packet {
+            self.advance(at);
+            let event = Event::after(at, &mut self.lost, 0.0);
+            self.take(event);
+        }
+    }
+
+    /// Extra delay of a packet that comes at `at`, which is never earlier than before.
+    pub(crate) fn extra(&mut self, at: f64) -> f64 {
+        self.advance(at);
+        let remaining = self.remaining(at);
+        if remaining > 0.0 {
+            let after = (at + remaining - self.released_at) / self.lump;
+            self.released_at + after.ceil() * self.lump - at
+        } else {
+            0.0
         }
     }
 }

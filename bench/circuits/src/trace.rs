@@ -126,7 +126,10 @@ impl Trace {
     /// The text that [`parse`](Self::parse) reads.
     #[must_use]
     pub fn to_csv(&self) -> String {
-        let rows = self.points.iter().map(|(at, extra)| format!("{at},{extra}\n"));
+        let rows = self
+            .points
+            .iter()
+            .map(|(at, extra)| format!("{at},{extra}\n"));
         format!("{HEADER}\n{}", rows.collect::<String>())
     }
 

@@ -6,6 +6,9 @@ use crate::random::Random;
 
 /// Below this many ms, an error of a time counts less: the data were rounded.
 const ROUNDING: f64 = 5.0;
+/// The round trips are few numbers, and all that is known of a load as sparse as that of one leg of
+/// many: they count this much more.
+const SPARSE: f64 = 2.5;
 /// So many percentage points count as a factor of e.
 const POINTS: f64 = 15.0;
 
@@ -39,12 +42,15 @@ pub fn loss(simulated: &Facts, half: Half) -> f64 {
             _ => groups.push((published.group, error, 1.0)),
         }
     }
-    let total: f64 = groups
+    let weight = |group: &str, count: f64| {
+        let sparse = group.starts_with("round trip");
+        count.sqrt() * if sparse { SPARSE } else { 1.0 }
+    };
+    let means = groups
         .iter()
-        .map(|(_, sum, count)| sum / count.sqrt())
-        .sum();
-    let weight: f64 = groups.iter().map(|(_, _, count)| count.sqrt()).sum();
-    total / weight
+        .map(|(group, sum, count)| sum / count * weight(group, *count));
+    let weights = groups.iter().map(|(group, _, count)| weight(group, *count));
+    means.sum::<f64>() / weights.sum::<f64>()
 }
 
 /// A number that the search may change, as a factor.
@@ -74,6 +80,8 @@ const KNOBS: &[Knob] = &[
     |p, _| &mut p.stall_height[1],
     |p, _| &mut p.stall_spread[0],
     |p, _| &mut p.stall_spread[1],
+    |p, _| &mut p.stall_load,
+    |p, _| &mut p.stall_lump,
     |p, _| &mut p.stall_decline,
     |_, h| &mut h.places[0],
     |_, h| &mut h.places[2],
@@ -83,6 +91,7 @@ fn admissible(params: &Params) -> bool {
     params.kist_active <= 1.0
         && params.bad < 0.5
         && params.stall_decline <= 1.0
+        && params.stall_load <= 0.98
         && params.stall_spread[1] < 2.0
         && params.queue_periods[1] < params.queue_periods[0]
 }

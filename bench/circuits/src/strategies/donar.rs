@@ -96,7 +96,9 @@ impl Donar {
     /// The link of a class that was not used for longest.
     fn turn(&self, class: usize) -> Option<u8> {
         let links = self.active.iter().skip(class * CLASS).take(CLASS);
-        links.copied().min_by_key(|link| self.used[usize::from(*link)])
+        links
+            .copied()
+            .min_by_key(|link| self.used[usize::from(*link)])
     }
 
     fn expected(&mut self, packet: u32) -> Option<&mut Expected> {
@@ -197,7 +199,7 @@ impl Strategy for Donar {
         1
     }
 
-    fn send(&mut self, packet: u32, _: &Network, now: Timestamp) -> Copies {
+    fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {
         if now.saturating_since(self.ranked_at) >= WINDOW {
             self.rank(now);
         }
@@ -251,7 +253,9 @@ impl Strategy for Donar {
                 *owing = None;
             }
         }
-        let late = entry.overtaken.map_or(Duration::ZERO, |at| now.saturating_since(at));
+        let late = entry
+            .overtaken
+            .map_or(Duration::ZERO, |at| now.saturating_since(at));
         self.score(link, late);
     }
 

@@ -35,7 +35,7 @@ impl Strategy for Fixed {
         0
     }
 
-    fn send(&mut self, _: u32, _: &Network, _: Timestamp) -> Copies {
+    fn send(&mut self, _: u32, _: &mut Network, _: Timestamp) -> Copies {
         self.copies
     }
 

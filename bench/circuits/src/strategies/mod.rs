@@ -34,6 +34,7 @@ pub const COPIES: usize = 2;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Copies {
     paths: [Option<Path>; COPIES],
+    arrives: Option<Timestamp>,
 }
 
 impl Copies {
@@ -43,9 +44,24 @@ impl Copies {
         free.map(|slot| *slot = Some(path)).is_some()
     }
 
+    /// One copy, of which it is known when it arrives: the oracle's.
+    #[must_use]
+    pub const fn foreseen(path: Path, arrives: Timestamp) -> Self {
+        Self {
+            paths: [Some(path), None],
+            arrives: Some(arrives),
+        }
+    }
+
     /// Where the copies go.
     pub fn iter(&self) -> impl Iterator<Item = Path> {
         self.paths.into_iter().flatten()
+    }
+
+    /// When they arrive, if that is known.
+    #[must_use]
+    pub const fn arrives(&self) -> Option<Timestamp> {
+        self.arrives
     }
 }
 
@@ -96,7 +112,7 @@ pub trait Strategy {
     fn repeats(&self) -> u32;
 
     /// Where packet number `packet` goes. Only the oracle looks at the network.
-    fn send(&mut self, packet: u32, network: &Network, now: Timestamp) -> Copies;
+    fn send(&mut self, packet: u32, network: &mut Network, now: Timestamp) -> Copies;
 
     /// What the packet that is sent now tells the other side.
     fn note(&mut self, now: Timestamp) -> Note;
@@ -142,7 +158,9 @@ impl Kind {
         match self {
             Self::Single => Box::new(fixed::Fixed::new(1)),
             Self::Torfone => Box::new(fixed::Fixed::new(2)),
-            Self::DonarAlternate => Box::new(donar::Donar::new(donar::Policy::Alternate, scenario.legs)),
+            Self::DonarAlternate => {
+                Box::new(donar::Donar::new(donar::Policy::Alternate, scenario.legs))
+            }
             Self::DonarDouble => Box::new(donar::Donar::new(donar::Policy::Double, scenario.legs)),
             Self::Tacit => Box::new(tacit::Tacit::new(side, scenario, seed)),
             Self::Oracle => Box::new(oracle::Oracle::new(side)),

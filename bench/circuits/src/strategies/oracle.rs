@@ -7,7 +7,7 @@ use tacit_types::Timestamp;
 use super::{Copies, Note, Received, Strategy};
 use crate::network::{Network, Side};
 
-/// Sends each packet on the path on which it arrives first.
+/// Sends each packet on the path on which it arrives first, undisturbed by the packets before it.
 #[derive(Clone, Debug)]
 pub(super) struct Oracle {
     side: Side,
@@ -28,12 +28,9 @@ impl Strategy for Oracle {
         0
     }
 
-    fn send(&mut self, _: u32, network: &Network, now: Timestamp) -> Copies {
-        let mut copies = Copies::default();
-        if let Some(path) = network.fastest(self.side, now) {
-            copies.push(path);
-        }
-        copies
+    fn send(&mut self, _: u32, network: &mut Network, now: Timestamp) -> Copies {
+        let fastest = network.fastest(self.side, now);
+        fastest.map_or_else(Copies::default, |(path, at)| Copies::foreseen(path, at))
     }
 
     fn note(&mut self, _: Timestamp) -> Note {

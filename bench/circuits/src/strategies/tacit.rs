@@ -48,7 +48,11 @@ impl Tacit {
             Mode::Onion => leg..leg + 1,
         };
         for other in others {
-            let (sender, receiver) = if side == self.side { (leg, other) } else { (other, leg) };
+            let (sender, receiver) = if side == self.side {
+                (leg, other)
+            } else {
+                (other, leg)
+            };
             self.scheduler.add_path(Path {
                 sender: LegIndex(sender),
                 receiver: LegIndex(receiver),
@@ -70,7 +74,7 @@ impl Strategy for Tacit {
         REPEATS
     }
 
-    fn send(&mut self, packet: u32, _: &Network, now: Timestamp) -> Copies {
+    fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {
         let mut copies = Copies::default();
         let slot = SlotNumber(packet);
         if let Some(choice) = self.scheduler.choose(slot, now) {
@@ -90,10 +94,12 @@ impl Strategy for Tacit {
 
     fn receive(&mut self, packet: Received<'_>, now: Timestamp) {
         let slot = SlotNumber(packet.packet);
-        self.reports.record(slot, packet.path, Self::media_time(now));
+        self.reports
+            .record(slot, packet.path, Self::media_time(now));
         self.scheduler.on_arrival(packet.path, now);
         if let Note::Arrivals { sent_at, reports } = packet.note {
-            self.scheduler.on_feedback(*sent_at, reports.as_slice(), now);
+            self.scheduler
+                .on_feedback(*sent_at, reports.as_slice(), now);
         }
     }
 

@@ -1,0 +1,135 @@
+//! Whole calls: determinism, every strategy, few and failing circuits.
+
+use std::fs;
+use std::time::Duration;
+
+use tacit_circuits::strategies::Kind;
+use tacit_circuits::{Arrival, Mode, Observer, Part, Scenario, Side, Traces, run};
+
+fn minute(mode: Mode) -> Scenario {
+    let mut scenario = Scenario::new(mode);
+    scenario.length = Duration::from_secs(60);
+    scenario
+}
+
+#[derive(Default)]
+struct Arrivals(Vec<Arrival>);
+
+impl Observer for Arrivals {
+    fn arrived(&mut self, arrival: &Arrival) {
+        self.0.push(*arrival);
+    }
+}
+
+#[test]
+fn same_seed_same_call() {
+    for mode in [Mode::Turn, Mode::Onion] {
+        for kind in Kind::ALL {
+            let once = |seed: u64| {
+                let mut arrivals = Arrivals::default();
+                let outcome = run(&minute(mode), kind, seed, &mut arrivals);
+                (outcome, arrivals.0)
+            };
+            let (first, second) = (once(1), once(1));
+            assert!(first == second, "{kind} {mode}");
+            assert!(first.1 != once(2).1, "{kind} {mode}");
+        }
+    }
+}
+
+#[test]
+fn copies_and_media_are_counted() {
+    for kind in Kind::ALL {
+        let outcome = run(&minute(Mode::Turn), kind, 3, &mut ());
+        let cells = 2 * 60 * u64::from(kind.cells_per_second());
+        assert!(outcome.cells.abs_diff(cells) <= 4, "{kind}: {}", outcome.cells);
+        assert!(outcome.network.total() > 2 * 55 * 24, "{kind}");
+    }
+}
+
+#[test]
+fn copies_on_a_path_keep_their_order() {
+    for mode in [Mode::Turn, Mode::Onion] {
+        let mut arrivals = Arrivals::default();
+        run(&minute(mode), Kind::DonarDouble, 4, &mut arrivals);
+        for from in Side::BOTH {
+            for link in 0..12 {
+                let on_link = |a: &&Arrival| a.from == from && a.path.sender.0 == link;
+                let packets = arrivals.0.iter().filter(on_link).map(|a| a.packet);
+                assert!(packets.is_sorted());
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_faster_than_the_oracle() {
+    for mode in [Mode::Turn, Mode::Onion] {
+        let mut scenario = minute(mode);
+        scenario.failures_per_hour = 0.0;
+        for seed in 0..5 {
+            let p99 = |kind| {
+                let network = run(&scenario, kind, seed, &mut ()).network;
+                [0.5, 0.99].map(|p| network.quantile(p).expect("has packets"))
+            };
+            let oracle = p99(Kind::Oracle);
+            for kind in Kind::ALL {
+                let other = p99(kind);
+                assert!(other[0] >= oracle[0] && other[1] >= oracle[1], "{kind} {other:?} {oracle:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_leg_is_enough_for_all_but_torfone() {
+    for mode in [Mode::Turn, Mode::Onion] {
+        let mut scenario = minute(mode);
+        scenario.legs = 1;
+        for kind in Kind::ALL {
+            let network = run(&scenario, kind, 5, &mut ()).network;
+            assert!(network.total() > 0, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn without_legs_everything_is_late() {
+    let mut scenario = minute(Mode::Turn);
+    scenario.legs = 0;
+    for kind in Kind::ALL {
+        let network = run(&scenario, kind, 5, &mut ()).network;
+        assert_eq!(network.quantile(0.0), Some(tacit_circuits::LONGEST), "{kind}");
+    }
+}
+
+#[test]
+fn circuits_fail_and_come_back() {
+    let mut scenario = minute(Mode::Turn);
+    scenario.failures_per_hour = 600.0;
+    for kind in [Kind::Single, Kind::Tacit, Kind::DonarDouble, Kind::Oracle] {
+        let outcome = run(&scenario, kind, 6, &mut ());
+        assert!(outcome.failures > 100, "{kind}: {}", outcome.failures);
+        let p50 = outcome.network.quantile(0.5).expect("has packets");
+        assert!(p50 < 1_000, "{kind}: {p50}");
+    }
+}
+
+#[test]
+fn calls_run_over_recorded_circuits() {
+    let folder = tempfile::tempdir().expect("has a place");
+    for name in 0..4 {
+        let rows = (0..200).map(|row| format!("{},{}\n", row * 20, 40 + 10 * name));
+        let text = format!("at_ms,extra_delay_ms\n{}", rows.collect::<String>());
+        fs::write(folder.path().join(format!("{name}.csv")), text).expect("writes");
+    }
+    let mut scenario = minute(Mode::Onion);
+    scenario.failures_per_hour = 0.0;
+    let traces = Traces::read(folder.path(), 1).expect("reads");
+    scenario.traces = Some((traces, Part::Scoring));
+    let network = run(&scenario, Kind::Single, 7, &mut ()).network;
+    let (low, high) = (network.quantile(0.0), network.quantile(1.0));
+    let (low, high) = (low.expect("has packets"), high.expect("has packets"));
+    assert!(high - low <= 1, "constant delays stay constant: {low} {high}");
+    assert!(low >= 80, "two halves with 40 ms or more each: {low}");
+}
