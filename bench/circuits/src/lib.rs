@@ -1,4 +1,36 @@
-//! Simulated Tor circuits.
+//! Simulated Tor circuits, and strategies that send a call over them.
+//!
+//! ```text
+//!            Circuit::send(at) -> arrival                      one direction of one circuit
+//!   packet ─► Nagle ─► queues and stalls ─► 3 × KIST ─► Nagle ─► floor ─► packet
+//!             first    own, and shared      10 ms      last
+//!             hop      behind the guard                hop
+//!
+//!            run(scenario, strategy, seed) -> Outcome          a call
+//!   A: strategy ─► up half ─► TURN server or rendezvous ─► down half ─► B: strategy
+//!      strategy ◄─ down half ◄─────────────────────────◄─ up half ◄─       strategy
+//! ```
+//!
+//! Time is virtual and everything is drawn from a seed: same seed, same delays. What happens to a
+//! circuit at a moment does not depend on what was sent before, but for what a packet's own
+//! predecessors cause (Nagle's algorithm, losses, order), so strategies on the same seed meet the same
+//! circuits. Memory is constant, and a packet allocates nothing.
+//!
+//! The model is fitted to published measurements; `docs/circuits.md` has the model, the facts, the
+//! errors and what is left out. [`VERSION`] goes into every result.
+//!
+//! ```
+//! use tacit_circuits::strategies::Kind;
+//! use tacit_circuits::{Mode, Scenario, run};
+//!
+//! let mut scenario = Scenario::new(Mode::Turn);
+//! scenario.length = std::time::Duration::from_secs(20);
+//! let outcome = run(&scenario, Kind::DonarDouble, 1, &mut ());
+//! assert!(outcome.network.quantile(0.5) < Some(1_000));
+//! ```
+//!
+//! **Not in this crate:** audio, playout, quality scores, reports and plots (tacit-bench); the
+//! scheduler of `tacit` (tacit-paths, which runs here as it is).
 #![forbid(unsafe_code)]
 
 mod build;

@@ -31,7 +31,7 @@ pub struct Facts {
     pub jitter: f64,
     /// Share of streams with more than 30 ms of it.
     pub jitter_above_30: f64,
-    /// Quartiles of the one-way delay.
+    /// Quartiles over streams of the one-way delay, taken to be a stream's median.
     pub one_way: [f64; 3],
     /// Share of it up to 400 ms.
     pub one_way_below_400: f64,
@@ -168,21 +168,14 @@ impl Facts {
         }
         self.shares(&mut all);
         self.rates(&mut all);
-        let mut entries = all.0;
-        // Another network's tail: only ever a check.
-        let mut tail = Lister(Vec::new());
         let names = ["p95/p50", "p99/p50", "p99.9/p50"];
-        tail.list(
+        all.list(
             "round trip tail, 2019",
             Scale::Ratio,
             &names,
             &self.round_trip_tail,
         );
-        entries.extend(tail.0.into_iter().map(|entry| Entry {
-            half: Half::HeldOut,
-            ..entry
-        }));
-        entries
+        all.0
     }
 
     fn shares(&self, all: &mut Lister) {

@@ -17,7 +17,7 @@ const POINTS: f64 = 15.0;
 fn error(published: &Entry, simulated: &Entry) -> f64 {
     match published.scale {
         Scale::Points => (simulated.value - published.value) / POINTS,
-        Scale::Ratio if published.value > ROUNDING => {
+        Scale::Ratio if published.value > ROUNDING && !published.group.contains("tail") => {
             ((simulated.value + ROUNDING) / (published.value + ROUNDING)).ln()
         }
         Scale::Ratio => ((simulated.value + 0.05) / (published.value + 0.05)).ln(),
@@ -93,6 +93,7 @@ fn admissible(params: &Params) -> bool {
         && params.stall_decline <= 1.0
         && params.stall_load <= 0.98
         && params.stall_spread[1] < 2.0
+        && params.queue_periods[1] > 40.0
         && params.queue_periods[1] < params.queue_periods[0]
 }
 
