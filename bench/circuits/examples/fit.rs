@@ -2,8 +2,10 @@
 //!
 //! `cargo run --release -p tacit-circuits --example fit [-- --search STEPS SEED]`
 
-use tacit_circuits::fit::{Effort, Half, Harness, PUBLISHED, Scale, loss, search, simulate};
-use tacit_circuits::{MODEL, VERSION};
+use tacit_circuits::fit::{
+    Effort, Half, Harness, PUBLISHED, ROUND_TRIPS, Scale, loss, round_trips, search, simulate,
+};
+use tacit_circuits::{CONGESTION, MODEL, Params, VERSION};
 
 /// The errors are computed on other circuits than those that the search saw.
 const SEED: u64 = 20_251_122;
@@ -24,6 +26,7 @@ fn main() {
         println!("{params:#?}\n{harness:#?}");
     }
     print(&simulate(&params, &harness, Effort::FULL, SEED));
+    print_years(&params);
 }
 
 fn print(simulated: &tacit_circuits::fit::Facts) {
@@ -53,4 +56,21 @@ fn print(simulated: &tacit_circuits::fit::Facts) {
     }
     let [fitted, held_out] = [Half::Fitted, Half::HeldOut].map(|half| loss(simulated, half));
     println!("\nloss: fitted {fitted:.4}, held out {held_out:.4}");
+}
+
+/// No fit: Tor of 2018 and 2019 beside the model's year and the benchmark's congestion.
+fn print_years(params: &Params) {
+    println!(
+        "\nround trips from all places, ms; 2018 | 2019 | model | at {CONGESTION} times the congestion"
+    );
+    let model = round_trips(params, Effort::FULL, SEED);
+    let calibrated = round_trips(&params.congested(CONGESTION), Effort::FULL, SEED);
+    for ((p, y2018, y2019), (model, calibrated)) in
+        ROUND_TRIPS.iter().zip(model.into_iter().zip(calibrated))
+    {
+        println!(
+            "    p{:<6} {y2018:>8.0} | {y2019:>8.0} | {model:>8.0} | {calibrated:>8.0}",
+            100.0 * p
+        );
+    }
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Mode, Scenario, VERSION, random, run};
+use tacit_circuits::{MODEL, Mode, Scenario, VERSION, random, run};
 
 const USAGE: &str =
     "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [NAME=VALUE…] [STRATEGY…]";
@@ -65,7 +65,7 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
     let (name, value) = setting.split_once('=').ok_or("a setting is NAME=VALUE")?;
     let value: f64 = value.parse()?;
     match name {
-        "congestion" => scenario.params = scenario.params.congested(value),
+        "congestion" => scenario.params = MODEL.congested(value),
         "guard" => scenario.params.persistence.guard = value,
         "wander" => scenario.params.persistence.wander = value,
         "period" => scenario.params.persistence.period = 1e3 * value,

@@ -44,6 +44,7 @@ impl Side {
 
 /// One direction of a circuit: modelled or recorded.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "in any call all are of one kind")]
 enum Line {
     Model(Circuit),
     /// A recording over the model's floor.

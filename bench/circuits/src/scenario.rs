@@ -5,7 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::circuit::Direction;
-use crate::params::{MODEL, Params};
+use crate::params::Params;
 use crate::place::Place;
 use crate::trace::{Part, Traces};
 
@@ -93,11 +93,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A call of five minutes between two people in Germany.
+    /// A call of five minutes between two people in Germany over the calibrated network.
     #[must_use]
-    pub const fn new(mode: Mode) -> Self {
+    pub fn new(mode: Mode) -> Self {
         Self {
-            params: MODEL,
+            params: Params::calibrated(),
             mode,
             places: [Place::De, Place::De],
             legs: 12,

@@ -42,7 +42,11 @@ fn copies_and_media_are_counted() {
     for kind in Kind::ALL {
         let outcome = run(&minute(Mode::Turn), kind, 3, &mut ());
         let cells = 2 * 60 * u64::from(kind.cells_per_second());
-        assert!(outcome.cells.abs_diff(cells) <= 4, "{kind}: {}", outcome.cells);
+        assert!(
+            outcome.cells.abs_diff(cells) <= 4,
+            "{kind}: {}",
+            outcome.cells
+        );
         assert!(outcome.network.total() > 2 * 55 * 24, "{kind}");
     }
 }
@@ -75,7 +79,10 @@ fn nothing_is_faster_than_the_oracle() {
             let oracle = p99(Kind::Oracle);
             for kind in Kind::ALL {
                 let other = p99(kind);
-                assert!(other[0] >= oracle[0] && other[1] >= oracle[1], "{kind} {other:?} {oracle:?}");
+                assert!(
+                    other[0] >= oracle[0] && other[1] >= oracle[1],
+                    "{kind} {other:?} {oracle:?}"
+                );
             }
         }
     }
@@ -99,7 +106,11 @@ fn without_legs_everything_is_late() {
     scenario.legs = 0;
     for kind in Kind::ALL {
         let network = run(&scenario, kind, 5, &mut ()).network;
-        assert_eq!(network.quantile(0.0), Some(tacit_circuits::LONGEST), "{kind}");
+        assert_eq!(
+            network.quantile(0.0),
+            Some(tacit_circuits::LONGEST),
+            "{kind}"
+        );
     }
 }
 
@@ -130,6 +141,9 @@ fn calls_run_over_recorded_circuits() {
     let network = run(&scenario, Kind::Single, 7, &mut ()).network;
     let (low, high) = (network.quantile(0.0), network.quantile(1.0));
     let (low, high) = (low.expect("has packets"), high.expect("has packets"));
-    assert!(high - low <= 1, "constant delays stay constant: {low} {high}");
+    assert!(
+        high - low <= 1,
+        "constant delays stay constant: {low} {high}"
+    );
     assert!(low >= 80, "two halves with 40 ms or more each: {low}");
 }

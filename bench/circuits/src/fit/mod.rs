@@ -15,7 +15,7 @@ mod sparse;
 mod streams;
 pub mod summary;
 
-pub use facts::{Entry, Facts, Half, PUBLISHED, Scale};
+pub use facts::{Entry, Facts, Half, PUBLISHED, ROUND_TRIPS, Scale};
 pub use search::{loss, search};
 pub use streams::Harness;
 
@@ -45,4 +45,12 @@ pub fn simulate(params: &Params, harness: &Harness, effort: Effort, seed: u64) -
     sparse::simulate(params, effort.round_trips, seed, &mut facts);
     streams::simulate(params, harness, effort.streams, seed, &mut facts);
     facts
+}
+
+/// Quantiles of the round trips from all places alike, at the quantiles of [`ROUND_TRIPS`]; ms.
+#[must_use]
+pub fn round_trips(params: &Params, effort: Effort, seed: u64) -> Vec<f64> {
+    let sorted = sparse::pooled(params, effort.round_trips, seed);
+    let quantile = |(p, _, _): &(f64, f64, f64)| summary::quantile(&sorted, *p);
+    ROUND_TRIPS.iter().map(quantile).collect()
 }

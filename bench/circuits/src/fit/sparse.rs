@@ -24,6 +24,14 @@ pub(super) fn simulate(params: &Params, round_trips: u32, seed: u64, facts: &mut
     facts.round_trip_tail = [p95 / p50, p99 / p50, p999 / p50];
 }
 
+/// Sorted round trips, in ms, from all places alike.
+pub(super) fn pooled(params: &Params, round_trips: u32, seed: u64) -> Vec<f64> {
+    let samples = |place| samples(params, place, round_trips, derive(seed, 9));
+    let mut pooled: Vec<f64> = Place::ALL.into_iter().flat_map(samples).collect();
+    pooled.sort_unstable_by(f64::total_cmp);
+    pooled
+}
+
 fn samples(params: &Params, place: Place, count: u32, seed: u64) -> Vec<f64> {
     let setting = Setting::between(place, place);
     let sample = |number: u32| {
