@@ -65,7 +65,7 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
     let (name, value) = setting.split_once('=').ok_or("a setting is NAME=VALUE")?;
     let value: f64 = value.parse()?;
     match name {
-        "congestion" => scenario.params = MODEL.congested(value),
+        "congestion" => scenario.params.queue = MODEL.congested(value).queue,
         "guard" => scenario.params.persistence.guard = value,
         "wander" => scenario.params.persistence.wander = value,
         "period" => scenario.params.persistence.period = 1e3 * value,
