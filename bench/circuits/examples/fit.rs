@@ -3,7 +3,8 @@
 //! `cargo run --release -p tacit-circuits --example fit [-- --search STEPS SEED]`
 
 use tacit_circuits::fit::{
-    Effort, Half, Harness, PUBLISHED, ROUND_TRIPS, Scale, loss, round_trips, search, simulate,
+    Effort, Entry, Facts, Half, Harness, PUBLISHED, ROUND_TRIPS, Scale, loss, round_trips, search,
+    simulate,
 };
 use tacit_circuits::{CONGESTION, MODEL, Params, VERSION};
 
@@ -29,48 +30,67 @@ fn main() {
     print_years(&params);
 }
 
-fn print(simulated: &tacit_circuits::fit::Facts) {
-    println!("model {VERSION}; published | simulated, error; * was not seen by the fit");
-    let mut group = "";
-    for (published, simulated) in PUBLISHED.entries().iter().zip(simulated.entries()) {
-        if published.group != group {
-            group = published.group;
-            println!("\n{group}");
-        }
-        let error = match published.scale {
-            Scale::Ratio => format!(
-                "{:+.0} %",
-                100.0 * (simulated.value / published.value - 1.0)
-            ),
-            Scale::Points => format!("{:+.1} points", simulated.value - published.value),
+/// One line a list of numbers, as a Markdown table.
+fn print(simulated: &Facts) {
+    println!("simulated, model {VERSION}; * was not seen by the fit\n");
+    println!("| | published | model | error |\n|---|---|---|---|");
+    let rows: Vec<(Entry, Entry)> = PUBLISHED
+        .entries()
+        .into_iter()
+        .zip(simulated.entries())
+        .collect();
+    for list in rows.chunk_by(|a, b| a.0.group == b.0.group) {
+        let cells = |cell: fn(&(Entry, Entry)) -> String| {
+            list.iter().map(cell).collect::<Vec<_>>().join(", ")
         };
-        let mark = if published.half == Half::HeldOut {
-            "*"
-        } else {
-            " "
-        };
-        println!(
-            "  {mark} {:<18} {:>8.1} | {:>8.1}  {error}",
-            published.name, published.value, simulated.value
-        );
+        let names = cells(|(published, _)| format!("{}{}", published.name, mark(published)));
+        let published = cells(|(published, _)| number(published.value));
+        let simulated = cells(|(_, simulated)| number(simulated.value));
+        let errors = cells(|(published, simulated)| difference(published, simulated));
+        let group = list[0].0.group;
+        println!("| {group}: {names} | {published} | {simulated} | {errors} |");
     }
     let [fitted, held_out] = [Half::Fitted, Half::HeldOut].map(|half| loss(simulated, half));
-    println!("\nloss: fitted {fitted:.4}, held out {held_out:.4}");
+    println!("\nmean error by the search's measure: fitted {fitted:.3}, held out {held_out:.3}");
+}
+
+const fn mark(entry: &Entry) -> &'static str {
+    match entry.half {
+        Half::HeldOut => "\\*",
+        Half::Fitted => "",
+    }
+}
+
+fn number(value: f64) -> String {
+    if value < 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
+}
+
+fn difference(published: &Entry, simulated: &Entry) -> String {
+    match published.scale {
+        Scale::Ratio => format!(
+            "{:+.0} %",
+            100.0 * (simulated.value / published.value - 1.0)
+        ),
+        Scale::Points => format!("{:+.1} points", simulated.value - published.value),
+    }
 }
 
 /// No fit: Tor of 2018 and 2019 beside the model's year and the benchmark's congestion.
 fn print_years(params: &Params) {
     println!(
-        "\nround trips from all places, ms; 2018 | 2019 | model | at {CONGESTION} times the congestion"
+        "\n| round trips from all places, ms | 2018 | 2019 | model (2025) | at {CONGESTION} times the congestion |"
     );
+    println!("|---|---|---|---|---|");
     let model = round_trips(params, Effort::FULL, SEED);
     let calibrated = round_trips(&params.congested(CONGESTION), Effort::FULL, SEED);
     for ((p, y2018, y2019), (model, calibrated)) in
         ROUND_TRIPS.iter().zip(model.into_iter().zip(calibrated))
     {
-        println!(
-            "    p{:<6} {y2018:>8.0} | {y2019:>8.0} | {model:>8.0} | {calibrated:>8.0}",
-            100.0 * p
-        );
+        let p = 100.0 * p;
+        println!("| p{p} | {y2018:.0} | {y2019:.0} | {model:.0} | {calibrated:.0} |");
     }
 }
