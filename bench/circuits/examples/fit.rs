@@ -1,33 +1,67 @@
 //! Prints what was published beside what the model says, and the errors.
 //!
-//! `cargo run --release -p tacit-circuits --example fit [-- --search STEPS SEED]`
+//! `cargo run --release -p tacit-circuits --example fit [-- --search STEPS SEED | --samples]`
+//!
+//! `--search` looks for better parameters; `--samples` prints the simulated streams and round trips
+//! themselves, as CSV, so that everything can be counted again.
+
+use std::io::{self, Write};
 
 use tacit_circuits::fit::{
-    Effort, Entry, Facts, Half, Harness, PUBLISHED, ROUND_TRIPS, Scale, loss, round_trips, search,
-    simulate,
+    Effort, Entry, Facts, Half, Harness, PUBLISHED, ROUND_TRIPS, Scale, loss, place_round_trips,
+    round_trips, search, simulate, stream,
 };
-use tacit_circuits::{CONGESTION, MODEL, Params, VERSION};
+use tacit_circuits::{CONGESTION, MODEL, Params, Place, VERSION};
 
 /// The errors are computed on other circuits than those that the search saw.
 const SEED: u64 = 20_251_122;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (mut params, mut harness) = (MODEL, Harness::FITTED);
-    if let [flag, steps, seed] = arguments.as_slice()
-        && flag == "--search"
-    {
-        let (Ok(steps), Ok(seed)) = (steps.parse(), seed.parse()) else {
-            eprintln!("usage: fit [--search STEPS SEED]");
-            std::process::exit(2);
-        };
-        (params, harness) = search((params, harness), steps, seed, |step, loss, _, _| {
-            eprintln!("step {step}: {loss:.5}");
-        });
-        println!("{params:#?}\n{harness:#?}");
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        [] => {
+            report(&MODEL, &Harness::FITTED);
+            Ok(())
+        }
+        ["--samples"] => samples(&mut io::stdout().lock()),
+        ["--search", steps, seed] => improve(steps, seed),
+        _ => Err("usage: fit [--search STEPS SEED | --samples]".into()),
+    };
+    if let Err(error) = done {
+        eprintln!("{error}");
+        std::process::exit(2);
     }
-    print(&simulate(&params, &harness, Effort::FULL, SEED));
-    print_years(&params);
+}
+
+fn improve(steps: &str, seed: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let told = |step, loss: f64, _: &_, _: &_| eprintln!("step {step}: {loss:.5}");
+    let start = (MODEL, Harness::FITTED);
+    let (params, harness) = search(start, steps.parse()?, seed.parse()?, told);
+    println!("{params:#?}\n{harness:#?}");
+    report(&params, &harness);
+    Ok(())
+}
+
+fn report(params: &Params, harness: &Harness) {
+    print(&simulate(params, harness, Effort::FULL, SEED));
+    print_years(params);
+}
+
+fn samples(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
+    writeln!(out, "what,number,sent_ms,delay_ms")?;
+    for number in 0..Effort::FULL.streams {
+        for (sent, delay) in stream(&MODEL, &Harness::FITTED, number, SEED) {
+            writeln!(out, "stream,{number},{sent},{delay:.3}")?;
+        }
+    }
+    for place in Place::ALL {
+        let round_trips = place_round_trips(&MODEL, place, Effort::FULL, SEED);
+        for (number, delay) in round_trips.into_iter().enumerate() {
+            writeln!(out, "round trip {place},{number},,{delay:.3}")?;
+        }
+    }
+    Ok(())
 }
 
 /// One line a list of numbers, as a Markdown table.

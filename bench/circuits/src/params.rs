@@ -98,7 +98,7 @@ pub const VERSION: &str = "tacit-circuits/1";
 /// Donar was measured in 2021, when Tor was about half as fast: at today's congestion, nearly all of
 /// its calls would be below 360 ms. This much makes `donar-double` land where it was measured, and
 /// the round trips near those of 2019; docs/circuits.md has both.
-pub const CONGESTION: f64 = 2.15;
+pub const CONGESTION: f64 = 2.1;
 
 impl Params {
     /// The network that results are headlined with: [`MODEL`] at [`CONGESTION`].

@@ -20,6 +20,8 @@ pub use search::{loss, search};
 pub use streams::Harness;
 
 use crate::params::Params;
+use crate::place::Place;
+use crate::random::derive;
 
 /// How many circuits a simulation of the facts draws.
 #[derive(Clone, Copy, Debug)]
@@ -53,4 +55,21 @@ pub fn round_trips(params: &Params, effort: Effort, seed: u64) -> Vec<f64> {
     let sorted = sparse::pooled(params, effort.round_trips, seed);
     let quantile = |(p, _, _): &(f64, f64, f64)| summary::quantile(&sorted, *p);
     ROUND_TRIPS.iter().map(quantile).collect()
+}
+
+/// Moments of sending and delays, in ms, of one voice stream: what the facts about streams are counted
+/// on, for those who want to count themselves.
+pub fn stream(
+    params: &Params,
+    harness: &Harness,
+    number: u32,
+    seed: u64,
+) -> impl Iterator<Item = (f64, f64)> {
+    streams::samples(params, harness, number, seed)
+}
+
+/// Round trips between hosts in one place, in ms: what the facts about round trips are counted on.
+#[must_use]
+pub fn place_round_trips(params: &Params, place: Place, effort: Effort, seed: u64) -> Vec<f64> {
+    sparse::samples(params, place, effort.round_trips, derive(seed, 7))
 }

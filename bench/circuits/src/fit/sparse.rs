@@ -32,7 +32,7 @@ pub(super) fn pooled(params: &Params, round_trips: u32, seed: u64) -> Vec<f64> {
     pooled
 }
 
-fn samples(params: &Params, place: Place, count: u32, seed: u64) -> Vec<f64> {
+pub(super) fn samples(params: &Params, place: Place, count: u32, seed: u64) -> Vec<f64> {
     let setting = Setting::between(place, place);
     let sample = |number: u32| {
         let mut random = Random::new(derive(seed, u64::from(number)));

@@ -151,6 +151,17 @@ pub(super) fn simulate(
     facts.one_way = quantiles(medians, [0.25, 0.5, 0.75]);
 }
 
+/// Moments of sending and delays, in ms, of stream `number` of those that [`simulate`] counts.
+pub(super) fn samples(
+    params: &Params,
+    harness: &Harness,
+    number: u32,
+    seed: u64,
+) -> impl Iterator<Item = (f64, f64)> {
+    let stream = Stream::new(params, harness, derive(derive(seed, 8), u64::from(number)));
+    stream.sent.into_iter().zip(stream.delays)
+}
+
 fn relative(streams: &[Stream], facts: &mut Facts) {
     let packets = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
     for (column, p) in packets.into_iter().enumerate() {
