@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{MODEL, Mode, Scenario, VERSION, random, run};
+use tacit_circuits::{MODEL, Mode, Nagle, Scenario, VERSION, random, run};
 
 const USAGE: &str =
     "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [NAME=VALUE…] [STRATEGY…]";
@@ -66,6 +66,9 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
     let value: f64 = value.parse()?;
     match name {
         "congestion" => scenario.params.queue = MODEL.congested(value).queue,
+        "nagle" if value <= 0.0 => scenario.nagle = Nagle::Nowhere,
+        "nagle" if value < 1.0 => scenario.nagle = Nagle::NotAtClient,
+        "nagle" => scenario.nagle = Nagle::Everywhere,
         "guard" => scenario.params.persistence.guard = value,
         "wander" => scenario.params.persistence.wander = value,
         "period" => scenario.params.persistence.period = 1e3 * value,
