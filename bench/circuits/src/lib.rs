@@ -57,7 +57,7 @@ pub use circuit::{Circuit, Direction, Setting};
 pub use delays::{Delays, LONGEST};
 pub use nagle::PACKETS_IN_SEGMENT;
 pub use network::{Network, Side};
-pub use params::{CONGESTION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
+pub use params::{CONGESTION, CORRELATION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
 pub use place::{Place, UnknownPlace};
 pub use quality::Seeds;
 pub use scenario::{Mode, Nagle, Scenario, UnknownMode};

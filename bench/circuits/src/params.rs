@@ -100,6 +100,10 @@ pub const VERSION: &str = "tacit-circuits/1";
 /// the round trips near those of 2019; docs/circuits.md has both.
 pub const CONGESTION: f64 = 2.1;
 
+/// The correlation that results are headlined with: the middle of 0 to 0.3, all of which the published
+/// shares allow.
+pub const CORRELATION: f64 = 0.15;
+
 impl Params {
     /// The network that results are headlined with: [`MODEL`] at [`CONGESTION`].
     #[must_use]
