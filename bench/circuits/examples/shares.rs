@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{MODEL, Mode, Nagle, Scenario, VERSION, random, run};
+use tacit_circuits::{MODEL, Mode, Nagle, Part, Scenario, Traces, VERSION, random, run};
 
 const USAGE: &str =
     "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [NAME=VALUE…] [STRATEGY…]";
@@ -63,6 +63,10 @@ fn compare(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
 /// What to change in the model: to see what depends on it.
 fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error::Error>> {
     let (name, value) = setting.split_once('=').ok_or("a setting is NAME=VALUE")?;
+    if name == "traces" {
+        scenario.traces = Some((Traces::read(value.as_ref(), 1)?, Part::Tuning));
+        return Ok(());
+    }
     let value: f64 = value.parse()?;
     match name {
         "congestion" => scenario.params.queue = MODEL.congested(value).queue,

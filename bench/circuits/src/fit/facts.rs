@@ -1,5 +1,7 @@
 //! The published facts: a few numbers each, with their origin and terms.
 
+use super::races::{Late, P99};
+
 /// Everything that is compared. Times in milliseconds, shares in percent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
@@ -35,6 +37,10 @@ pub struct Facts {
     pub one_way: [f64; 3],
     /// Share of it up to 400 ms.
     pub one_way_below_400: f64,
+    /// Replays of the streams, see [`races`](super::races): quantiles over replays of the p99.
+    pub races: P99,
+    /// The same replays: percent of frames later than 150 and 200 ms.
+    pub races_late: Late,
 }
 
 /// What was published.
@@ -82,6 +88,24 @@ pub const PUBLISHED: Facts = Facts {
     jitter_above_30: 52.0,
     one_way: [138.0, 200.0, 262.0],
     one_way_below_400: 92.8,
+    races: [
+        [317.0, 686.0, 1_959.0, 2_997.0],
+        [165.0, 216.0, 325.0, 414.0],
+        [172.0, 272.0, 826.0, 1_882.0],
+        [122.0, 147.0, 183.0, 237.0],
+        [107.0, 126.0, 144.0, 161.0],
+        [106.0, 124.0, 151.0, 172.0],
+        [93.0, 106.0, 120.0, 130.0],
+    ],
+    races_late: [
+        [28.6, 17.0],
+        [7.6, 2.9],
+        [6.8, 3.7],
+        [1.2, 0.35],
+        [0.35, 0.04],
+        [0.40, 0.12],
+        [0.06, 0.01],
+    ],
 };
 
 /// Quantiles of 132,227 exit-circuit round trips of 2018 and 132,602 of 2019, in ms: what Tor was like
@@ -161,6 +185,15 @@ const RELATIVE: [&str; 5] = [
     "relative delay, call p75",
     "relative delay, call p90",
 ];
+const RACES: [&str; 7] = [
+    "replay, 1 circuit",
+    "replay, 2 circuits",
+    "replay, best of 6",
+    "replay, best 2 of 6",
+    "replay, best 3 of 6",
+    "replay, best 2 of 12",
+    "replay, best 3 of 12",
+];
 const ROUND_TRIP: [&str; 3] = ["round trip, de", "round trip, us", "round trip, hk"];
 
 impl Facts {
@@ -231,5 +264,13 @@ impl Facts {
             &["q1", "median", "q3"],
             &self.one_way,
         );
+        let calls = ["p99 of p50 call", "p75", "p90", "p95"];
+        for (group, row) in RACES.iter().zip(&self.races) {
+            all.list(group, Scale::Ratio, &calls, row);
+        }
+        let late = [">150 ms", ">200 ms"];
+        for row in &self.races_late {
+            all.list("replays, late frames, %", Scale::Points, &late, row);
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! between the half that the search sees and the half that it does not.
 
 mod facts;
+mod races;
 mod search;
 mod sparse;
 mod streams;

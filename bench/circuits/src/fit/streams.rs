@@ -38,9 +38,9 @@ impl Harness {
 }
 
 /// One stream: when its packets were sent and how long they took.
-struct Stream {
+pub(super) struct Stream {
     sent: Vec<f64>,
-    delays: Vec<f64>,
+    pub(super) delays: Vec<f64>,
     sorted: Vec<f64>,
 }
 
@@ -87,7 +87,7 @@ impl Stream {
             .map(|(at, delay)| at + delay)
     }
 
-    fn minimum(&self) -> f64 {
+    pub(super) fn minimum(&self) -> f64 {
         self.sorted.first().copied().unwrap_or(0.0)
     }
 
@@ -140,6 +140,7 @@ pub(super) fn simulate(
     relative(&streams, facts);
     stalls(&streams, facts);
     arrivals(&streams, facts);
+    (facts.races, facts.races_late) = super::races::simulate(&streams, derive(seed, 9));
     let jitter: Vec<f64> = streams.iter().map(Stream::jitter).collect();
     facts.jitter = mean(&jitter);
     facts.jitter_above_30 = percent(&jitter, |jitter| *jitter > 30.0);
