@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use tacit_circuits::fit::{
-    Effort, Entry, Facts, Half, Harness, PUBLISHED, ROUND_TRIPS, Scale, loss, place_round_trips,
+    Effort, Entry, Facts, Harness, PUBLISHED, ROUND_TRIPS, Role, Scale, loss, place_round_trips,
     round_trips, search, simulate, stream,
 };
 use tacit_circuits::{CONGESTION, MODEL, Params, Place, VERSION};
@@ -66,7 +66,9 @@ fn samples(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
 
 /// One line a list of numbers, as a Markdown table.
 fn print(simulated: &Facts) {
-    println!("simulated, model {VERSION}; * was not seen by the fit\n");
+    println!(
+        "simulated, model {VERSION}; * was not seen by the fit; of † nothing of its kind was\n"
+    );
     println!("| | published | model | error |\n|---|---|---|---|");
     let rows: Vec<(Entry, Entry)> = PUBLISHED
         .entries()
@@ -84,14 +86,17 @@ fn print(simulated: &Facts) {
         let group = list[0].0.group;
         println!("| {group}: {names} | {published} | {simulated} | {errors} |");
     }
-    let [fitted, held_out] = [Half::Fitted, Half::HeldOut].map(|half| loss(simulated, half));
+    let roles = [Role::Fitted, Role::HeldOut, Role::Check];
+    let [fitted, held_out, check] = roles.map(|role| loss(simulated, role));
     println!("\nmean error by the search's measure: fitted {fitted:.3}, held out {held_out:.3}");
+    println!("check, by the same measure: {check:.3}");
 }
 
 const fn mark(entry: &Entry) -> &'static str {
-    match entry.half {
-        Half::HeldOut => "\\*",
-        Half::Fitted => "",
+    match entry.role {
+        Role::HeldOut => "\\*",
+        Role::Check => "†",
+        Role::Fitted => "",
     }
 }
 

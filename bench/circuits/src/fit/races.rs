@@ -16,8 +16,6 @@ use crate::random::{Random, derive};
 
 /// Frames that are ranked by.
 const RANKED: usize = 60;
-/// Replays of one kind.
-const REPLAYS: u64 = 1_500;
 
 /// Circuits drawn, and how many of them are kept.
 const KINDS: [(usize, usize); 7] = [(1, 1), (2, 2), (6, 1), (6, 2), (6, 3), (12, 2), (12, 3)];
@@ -59,15 +57,15 @@ fn replay(streams: &[Vec<f64>], drawn: usize, kept: usize, random: &mut Random) 
     (RANKED.min(length)..length).map(earliest).collect()
 }
 
-/// Replays of every kind over these streams.
-pub(super) fn simulate(streams: &[Stream], seed: u64) -> (P99, Late) {
+/// So many replays of every kind over these streams.
+pub(super) fn simulate(streams: &[Stream], replays: u32, seed: u64) -> (P99, Late) {
     let streams: Vec<Vec<f64>> = streams.iter().map(frames).collect();
     let mut p99 = P99::default();
     let mut late = Late::default();
     for (kind, (drawn, kept)) in KINDS.into_iter().enumerate() {
         let mut random = Random::new(derive(seed, kind as u64));
         let mut all = Vec::new();
-        let of_replays = (0..REPLAYS).map(|_| {
+        let of_replays = (0..replays).map(|_| {
             let mut delays = replay(&streams, drawn, kept, &mut random);
             all.extend_from_slice(&delays);
             delays.sort_unstable_by(f64::total_cmp);

@@ -1,6 +1,6 @@
 //! The search for parameters: small random steps that are kept when the fitted half gets better.
 
-use super::{Effort, Entry, Facts, Half, Harness, PUBLISHED, Scale, simulate};
+use super::{Effort, Entry, Facts, Harness, PUBLISHED, Role, Scale, simulate};
 use crate::params::Params;
 use crate::random::Random;
 
@@ -24,12 +24,12 @@ fn error(published: &Entry, simulated: &Entry) -> f64 {
     }
 }
 
-/// Mean over the groups of the mean error in a half: quadratic where small, linear where large.
+/// Mean over the groups of the mean error of the numbers in a role: quadratic where small, linear where large.
 #[must_use]
-pub fn loss(simulated: &Facts, half: Half) -> f64 {
+pub fn loss(simulated: &Facts, role: Role) -> f64 {
     let mut groups: Vec<(&str, f64, f64)> = Vec::new();
     for (published, simulated) in PUBLISHED.entries().iter().zip(simulated.entries()) {
-        if published.half != half {
+        if published.role != role {
             continue;
         }
         let error = error(published, &simulated);
@@ -108,10 +108,11 @@ pub fn search(
     let effort = Effort {
         streams: 500,
         round_trips: 1_728,
+        replays: 0,
     };
     let mut random = Random::new(seed);
     let rate = |params: &Params, harness: &Harness| {
-        loss(&simulate(params, harness, effort, seed), Half::Fitted)
+        loss(&simulate(params, harness, effort, seed), Role::Fitted)
     };
     let mut best = start;
     let mut lowest = rate(&best.0, &best.1);

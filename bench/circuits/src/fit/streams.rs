@@ -1,7 +1,7 @@
 //! The voice streams' load: 50 packets a second for 30 s over one exit circuit.
 
-use super::Facts;
 use super::summary::{mean, percent, quantile, quantiles};
+use super::{Effort, Facts};
 use crate::circuit::{Circuit, Direction, Setting};
 use crate::params::Params;
 use crate::place::Place;
@@ -129,18 +129,19 @@ impl Stream {
 pub(super) fn simulate(
     params: &Params,
     harness: &Harness,
-    streams: u32,
+    effort: Effort,
     seed: u64,
     facts: &mut Facts,
 ) {
     let seed = derive(seed, 8);
-    let streams: Vec<Stream> = (0..streams)
+    let streams: Vec<Stream> = (0..effort.streams)
         .map(|number| Stream::new(params, harness, derive(seed, u64::from(number))))
         .collect();
     relative(&streams, facts);
     stalls(&streams, facts);
     arrivals(&streams, facts);
-    (facts.races, facts.races_late) = super::races::simulate(&streams, derive(seed, 9));
+    (facts.races, facts.races_late) =
+        super::races::simulate(&streams, effort.replays, derive(seed, 9));
     let jitter: Vec<f64> = streams.iter().map(Stream::jitter).collect();
     facts.jitter = mean(&jitter);
     facts.jitter_above_30 = percent(&jitter, |jitter| *jitter > 30.0);
