@@ -1,20 +1,23 @@
 //! Prints what was published beside what the model says, and the errors.
 //!
-//! `cargo run --release -p tacit-circuits --example fit [-- --search STEPS SEED | --samples]`
+//! `cargo run --release -p tacit-circuits --example fit [-- --search STEPS SEED | --seeds N | --samples]`
 //!
-//! `--search` looks for better parameters; `--samples` prints the simulated streams and round trips
+//! `--search` looks for better parameters; `--seeds` tells how much of the errors is chance: their
+//! means and deviations over N seeds; `--samples` prints the simulated streams and round trips
 //! themselves, as CSV, so that everything can be counted again.
 
 use std::io::{self, Write};
 
 use tacit_circuits::fit::{
     Effort, Entry, Facts, Harness, PUBLISHED, ROUND_TRIPS, Role, Scale, loss, place_round_trips,
-    round_trips, search, simulate, stream,
+    round_trips, search, simulate, stream, summary,
 };
-use tacit_circuits::{CONGESTION, MODEL, Params, Place, VERSION};
+use tacit_circuits::{CONGESTION, MODEL, Params, Place, VERSION, random};
 
 /// The errors are computed on other circuits than those that the search saw.
 const SEED: u64 = 20_251_122;
+
+const ROLES: [Role; 3] = [Role::Fitted, Role::HeldOut, Role::Check];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,8 +28,9 @@ fn main() {
             Ok(())
         }
         ["--samples"] => samples(&mut io::stdout().lock()),
+        ["--seeds", count] => seeds(count),
         ["--search", steps, seed] => improve(steps, seed),
-        _ => Err("usage: fit [--search STEPS SEED | --samples]".into()),
+        _ => Err("usage: fit [--search STEPS SEED | --seeds N | --samples]".into()),
     };
     if let Err(error) = done {
         eprintln!("{error}");
@@ -35,11 +39,31 @@ fn main() {
 }
 
 fn improve(steps: &str, seed: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let told = |step, loss: f64, _: &_, _: &_| eprintln!("step {step}: {loss:.5}");
+    let told = |step, loss: f64, params: &_, harness: &_| {
+        eprintln!("step {step}: {loss:.5} {params:?} {harness:?}");
+    };
     let start = (MODEL, Harness::FITTED);
     let (params, harness) = search(start, steps.parse()?, seed.parse()?, told);
     println!("{params:#?}\n{harness:#?}");
     report(&params, &harness);
+    Ok(())
+}
+
+fn seeds(count: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let count: u32 = count.parse()?;
+    let of_seed = |seed: u32| {
+        let seed = random::derive(SEED, u64::from(seed));
+        let facts = simulate(&MODEL, &Harness::FITTED, Effort::FULL, seed);
+        ROLES.map(|role| loss(&facts, role))
+    };
+    let losses: Vec<[f64; 3]> = (0..count).map(of_seed).collect();
+    for (place, role) in ROLES.iter().enumerate() {
+        let values: Vec<f64> = losses.iter().map(|losses| losses[place]).collect();
+        let mean = summary::mean(&values);
+        let squares: Vec<f64> = values.iter().map(|value| (value - mean).powi(2)).collect();
+        let deviation = summary::mean(&squares).sqrt();
+        println!("{role:?}: mean error {mean:.3}, deviation {deviation:.3}, {count} seeds");
+    }
     Ok(())
 }
 
@@ -86,8 +110,7 @@ fn print(simulated: &Facts) {
         let group = list[0].0.group;
         println!("| {group}: {names} | {published} | {simulated} | {errors} |");
     }
-    let roles = [Role::Fitted, Role::HeldOut, Role::Check];
-    let [fitted, held_out, check] = roles.map(|role| loss(simulated, role));
+    let [fitted, held_out, check] = ROLES.map(|role| loss(simulated, role));
     println!("\nmean error by the search's measure: fitted {fitted:.3}, held out {held_out:.3}");
     println!("check, by the same measure: {check:.3}");
 }

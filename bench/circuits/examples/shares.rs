@@ -6,8 +6,14 @@
 
 use std::time::{Duration, Instant};
 
+use tacit_circuits::fit::{Effort, Harness, stream};
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{MODEL, Mode, Nagle, Part, Scenario, Traces, VERSION, random, run};
+use tacit_circuits::{
+    MODEL, Mode, Nagle, Part, Problem, Scenario, Trace, Traces, VERSION, random, run,
+};
+
+/// Seed of the streams that can be replayed: that of the `fit` example's report.
+const STREAMS: u64 = 20_251_122;
 
 const USAGE: &str =
     "usage: shares MODE MINUTES CALLS LEGS GUARDS CORRELATION SEED [NAME=VALUE…] [STRATEGY…]";
@@ -69,6 +75,10 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
     }
     let value: f64 = value.parse()?;
     match name {
+        "streams" => {
+            let traces = Traces::new(streams(value)?, 1).ok_or("too few streams")?;
+            scenario.traces = Some((traces, Part::Tuning));
+        }
         "congestion" => scenario.params.queue = MODEL.congested(value).queue,
         "nagle" if value <= 0.0 => scenario.nagle = Nagle::Nowhere,
         "nagle" if value < 1.0 => scenario.nagle = Nagle::NotAtClient,
@@ -80,6 +90,31 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
         _ => return Err(format!("unknown setting '{name}'").into()),
     }
     Ok(())
+}
+
+/// The model's own voice streams as traces: extra delay above each stream's smallest, times `scale`.
+fn streams(scale: f64) -> Result<Vec<Trace>, Problem> {
+    let one = |number: u32| {
+        let packets: Vec<(f64, f64)> = stream(&MODEL, &Harness::FITTED, number, STREAMS).collect();
+        let delays = packets.iter().map(|(_, delay)| *delay);
+        let floor = delays.fold(f64::INFINITY, f64::min);
+        let rows = packets
+            .iter()
+            .map(|(at, delay)| format!("{at},{}\n", scale * (delay - floor)));
+        Trace::parse(&format!(
+            "at_ms,extra_delay_ms\n{}",
+            rows.collect::<String>()
+        ))
+    };
+    (0..Effort::FULL.streams).map(one).collect()
+}
+
+/// 95 % interval of a share, in percent: Wilson's.
+fn interval(count: usize, of: u32) -> [f64; 2] {
+    let (n, z) = (f64::from(of), 1.96_f64);
+    let share = count as f64 / n;
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    [-half, half].map(|half| 100.0 * (share + z * z / (2.0 * n) + half) / (1.0 + z * z / n))
 }
 
 fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
@@ -103,8 +138,9 @@ fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
         )]
         of_calls[place as usize][which]
     };
+    let [low, high] = interval(below, calls);
     println!(
-        "{kind:<16} p50 {:>4}  p99 of median call {:>5}, of p90 call {:>5}  p99 < 360 ms: {:>5.1} %  ({speed:.0} call-s/s)",
+        "{kind:<16} p50 {:>4}  p99 of median call {:>5}, of p90 call {:>5}  p99 < 360 ms: {:>5.1} % ({low:.0}-{high:.0})  ({speed:.0} call-s/s)",
         quantile(0, 0.5),
         quantile(1, 0.5),
         quantile(1, 0.9),

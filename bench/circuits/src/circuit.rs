@@ -23,9 +23,9 @@ const SPACING_GAIN: f64 = 0.25;
 const FLOOR: u64 = 1;
 const CLIENT: u64 = 2;
 const SERVER: u64 = 3;
-const QUEUE: u64 = 4;
+pub(crate) const QUEUE: u64 = 4;
 const QUEUE_SLOW: u64 = 5;
-const QUEUE_FAST: u64 = 6;
+const QUEUE_FAST: u64 = 48;
 const RELAYS: u64 = 16;
 const NAGLE: u64 = 32;
 
@@ -109,7 +109,9 @@ pub struct Circuit {
     queue_scale: f64,
     queue_spread: [f64; 3],
     queue: Quality,
-    within: [Noise; 2],
+    /// Over seconds, of the whole circuit, and over fractions of a second, of each relay.
+    slow: Noise,
+    fast: [Noise; 3],
     stalls: Stalls,
     hops: [Hop; 2],
     /// Mean time between the last packets.
@@ -148,10 +150,9 @@ impl Circuit {
             queue_scale: params.queue,
             queue_spread: params.queue_spread,
             queue: Quality::new(seeds, QUEUE, &params.persistence),
-            within: [
-                Noise::new(own(QUEUE_SLOW), params.queue_periods[0]),
-                Noise::new(own(QUEUE_FAST), params.queue_periods[1]),
-            ],
+            slow: Noise::new(own(QUEUE_SLOW), params.queue_periods[0]),
+            fast: [0, 1, 2]
+                .map(|relay| Noise::new(own(QUEUE_FAST + relay), params.queue_periods[1])),
             stalls: Stalls::new(params, seeds, way, setting.correlation),
             hops: [hop(0), hop(1)],
             spacing: FIRST_SPACING,
@@ -167,6 +168,14 @@ impl Circuit {
         from_ms(self.pass(ms(at)))
     }
 
+    /// When a packet would arrive that is sent at `at`, which changes nothing: [`send`](Self::send)
+    /// with the same moment says the same.
+    #[must_use]
+    pub fn peek(&self, at: Timestamp) -> Timestamp {
+        // A circuit is less than a kilobyte and holds no memory elsewhere.
+        self.clone().send(at)
+    }
+
     /// The smallest delay that is possible.
     #[must_use]
     pub fn floor(&self) -> Duration {
@@ -180,18 +189,34 @@ impl Circuit {
         }
         self.sent_at = at;
         let in_guard = self.hops[0].pass(at, self.spacing);
-        self.stalls.risk(in_guard);
+        self.stalls.risk(at, in_guard);
         let relayed = self.relay(in_guard);
         let out = self.hops[1].pass(relayed, self.spacing);
         self.arrive(out)
     }
 
-    /// When a packet arrives that no other packet of ours is in the way of: nothing waits for an
+    /// When a packet would arrive that no other packet of ours is in the way of: nothing waits for an
     /// acknowledgement, and none of ours is lost. Not to be mixed with [`pass`](Self::pass).
-    pub(crate) fn lone(&mut self, at: f64) -> f64 {
-        self.sent_at = self.sent_at.max(at);
-        let relayed = self.relay(self.sent_at);
-        self.arrive(relayed)
+    pub(crate) fn lone(&self, at: f64) -> f64 {
+        let mut copy = self.clone();
+        let relayed = copy.relay(at);
+        copy.arrive(relayed)
+    }
+
+    /// Nothing that is sent at `at` or later arrives before this.
+    pub(crate) fn earliest(&self, at: f64) -> f64 {
+        self.arrived_at
+            .max(at + self.stalls.remaining(at) + self.floor)
+    }
+
+    /// Takes what has happened by `at`, so that peeks from then on need not: nothing may be sent
+    /// earlier any more. Does not change what comes out.
+    pub(crate) fn settle(&mut self, at: f64) {
+        self.stalls.advance(at);
+        self.queue.settle(at);
+        for noise in self.fast.iter_mut().chain([&mut self.slow]) {
+            noise.settle(at);
+        }
     }
 
     fn relay(&mut self, at: f64) -> f64 {
@@ -209,9 +234,10 @@ impl Circuit {
 
     fn queueing(&mut self, at: f64) -> f64 {
         let [circuit, slow, fast] = self.queue_spread;
-        let [slow_noise, fast_noise] = &mut self.within;
-        let log = circuit * self.queue.at(at) + slow * slow_noise.at(at) + fast * fast_noise.at(at);
-        self.queue_scale * log.exp()
+        let level = circuit * self.queue.at(at) + slow * self.slow.at(at);
+        let relays = self.fast.iter_mut();
+        let relays = relays.map(|noise| (level + fast * noise.at(at)).exp());
+        self.queue_scale / 3.0 * relays.sum::<f64>()
     }
 }
 
@@ -238,4 +264,29 @@ pub(crate) fn ms(at: Timestamp) -> f64 {
 )]
 pub(crate) fn from_ms(at: f64) -> Timestamp {
     Timestamp::from_micros((at * 1e3) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::MODEL;
+
+    #[test]
+    fn settling_changes_nothing_that_comes_out() {
+        for circuit in 0..50 {
+            let seeds = Seeds { guard: 1, circuit };
+            let setting = Setting::between(Place::De, Place::De);
+            let mut settled = Circuit::new(&MODEL, seeds, Direction::Down, &setting);
+            let mut untouched = settled.clone();
+            for step in 0..5_000 {
+                let now = f64::from(step) * 7.0;
+                settled.settle(now);
+                assert!(settled.earliest(now) <= settled.clone().pass(now));
+                if step % 9 == 0 {
+                    let arrives = untouched.pass(now);
+                    assert_eq!(settled.pass(now).to_bits(), arrives.to_bits());
+                }
+            }
+        }
+    }
 }

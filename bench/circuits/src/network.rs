@@ -8,7 +8,7 @@
 
 use core::time::Duration;
 
-use tacit_types::{LegIndex, Path, Timestamp};
+use tacit_types::{LegIndex, Timestamp};
 
 use crate::build::build_time;
 use crate::circuit::{Circuit, Direction, Setting, from_ms, ms};
@@ -59,10 +59,24 @@ impl Line {
         }
     }
 
-    fn lone(&mut self, at: f64) -> f64 {
+    fn settle(&mut self, at: f64) {
+        match self {
+            Self::Model(circuit) => circuit.settle(at),
+            Self::Replay(..) => {}
+        }
+    }
+
+    fn lone(&self, at: f64) -> f64 {
         match self {
             Self::Model(circuit) => circuit.lone(at),
-            Self::Replay(replay, floor) => replay.pass(at, *floor),
+            Self::Replay(replay, floor) => replay.clone().pass(at, *floor),
+        }
+    }
+
+    fn earliest(&self, at: f64) -> f64 {
+        match self {
+            Self::Model(circuit) => circuit.earliest(at),
+            Self::Replay(_, floor) => at + floor,
         }
     }
 }
@@ -160,58 +174,66 @@ impl Network {
         (arrives < leg.fails_at).then(|| from_ms(arrives))
     }
 
-    /// The path on which a packet of `from` sent at `at` would arrive first if it were alone on its
-    /// circuits, and when. Only the oracle may ask, and it sends nothing else.
-    pub fn fastest(&mut self, from: Side, at: Timestamp) -> Option<(Path, Timestamp)> {
-        let count = u8::try_from(self.scenario.legs).unwrap_or(u8::MAX);
-        let at = ms(at);
-        let mut best: Option<(f64, u8, u8)> = None;
-        match self.scenario.mode {
-            Mode::Turn => {
-                let ups =
-                    (0..count).filter_map(|up| Some((self.lone(from, up, Direction::Up, at)?, up)));
-                let (middle, up) = ups.min_by(|a, b| a.0.total_cmp(&b.0))?;
-                for down in 0..count {
-                    let arrives = self.lone(from.other(), down, Direction::Down, middle);
-                    best = earlier(best, arrives, (up, down));
-                }
-            }
-            Mode::Onion => {
-                for link in 0..count {
-                    let middle = self.lone(from, link, Direction::Up, at);
-                    let arrives =
-                        middle.and_then(|at| self.lone(from.other(), link, Direction::Down, at));
-                    best = earlier(best, arrives, (link, link));
-                }
+    /// Nothing of `from` is sent earlier than `at` any more: makes [`peek`](Self::peek) fast.
+    pub(crate) fn settle(&mut self, from: Side, at: Timestamp) {
+        let halves = [(from, Direction::Up), (from.other(), Direction::Down)];
+        for (side, direction) in halves {
+            for leg in &mut self.legs[side as usize] {
+                leg.lines[direction as usize].settle(ms(at));
             }
         }
-        let (arrives, up, down) = best?;
-        let path = Path {
-            sender: LegIndex(up),
-            receiver: LegIndex(down),
-        };
-        Some((path, from_ms(arrives)))
     }
 
-    fn lone(&mut self, side: Side, leg: u8, direction: Direction, at: f64) -> Option<f64> {
-        let leg = self.legs[side as usize].get_mut(usize::from(leg))?;
+    /// What [`send`](Self::send) would say of a packet at `at`, if others come `before` it, in order.
+    pub(crate) fn peek(
+        &self,
+        side: Side,
+        leg: LegIndex,
+        direction: Direction,
+        before: impl Iterator<Item = Timestamp>,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let leg = self.legs[side as usize].get(usize::from(leg.0))?;
+        let at = ms(at);
+        if at < leg.back_at {
+            return None;
+        }
+        let mut line = leg.lines[direction as usize].clone();
+        for at in before.map(ms).filter(|at| *at >= leg.back_at) {
+            line.pass(at);
+        }
+        let arrives = line.pass(at);
+        (arrives < leg.fails_at).then(|| from_ms(arrives))
+    }
+
+    /// What [`send`](Self::send) would say of a packet that none of ours is in the way of. Not to be
+    /// mixed with it.
+    pub(crate) fn lone(
+        &self,
+        side: Side,
+        leg: LegIndex,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let leg = self.legs[side as usize].get(usize::from(leg.0))?;
+        let at = ms(at);
         if at < leg.back_at {
             return None;
         }
         let arrives = leg.lines[direction as usize].lone(at);
-        (arrives < leg.fails_at).then_some(arrives)
+        (arrives < leg.fails_at).then(|| from_ms(arrives))
     }
-}
 
-fn earlier(
-    best: Option<(f64, u8, u8)>,
-    arrives: Option<f64>,
-    (up, down): (u8, u8),
-) -> Option<(f64, u8, u8)> {
-    match (best, arrives) {
-        (best, None) => best,
-        (Some(best), Some(at)) if best.0 <= at => Some(best),
-        (_, Some(at)) => Some((at, up, down)),
+    /// What is sent on this half at `at` does not arrive before that, whatever else is sent.
+    pub(crate) fn earliest(
+        &self,
+        side: Side,
+        leg: LegIndex,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let leg = self.legs[side as usize].get(usize::from(leg.0))?;
+        Some(from_ms(leg.lines[direction as usize].earliest(ms(at))))
     }
 }
 

@@ -37,11 +37,19 @@ impl Noise {
 
     /// The noise at `at` ms. Only the knots beside the last moment are kept, so moments should come
     /// roughly in order.
-    #[expect(clippy::cast_possible_truncation, reason = "saturates beyond any call")]
     pub(crate) fn at(&mut self, at: f64) -> f64 {
+        self.settle(at);
         let place = at / self.period;
-        let floor = place.floor();
-        let knot = floor as i64;
+        let after = place - place.floor();
+        let before = 1.0 - after;
+        // Between knots the variance of a plain mean would fall to a half.
+        (self.ends[0] * before + self.ends[1] * after) / (before * before + after * after).sqrt()
+    }
+
+    /// Gets ready for moments near `at`.
+    #[expect(clippy::cast_possible_truncation, reason = "saturates beyond any call")]
+    pub(crate) fn settle(&mut self, at: f64) {
+        let knot = (at / self.period).floor() as i64;
         if knot != self.knot {
             let first = if knot == self.knot + 1 {
                 self.ends[1]
@@ -51,10 +59,6 @@ impl Noise {
             self.ends = [first, self.value(knot + 1)];
             self.knot = knot;
         }
-        let after = place - floor;
-        let before = 1.0 - after;
-        // Between knots the variance of a plain mean would fall to a half.
-        (self.ends[0] * before + self.ends[1] * after) / before.hypot(after)
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Params {
     pub ack_jitter: f64,
     /// Share of circuits that are bad at a time.
     pub bad: f64,
+    /// How much of a circuit's being bad goes with long queues: correlation of the two qualities.
+    pub bad_queue: f64,
     /// Stalls a minute on a good and on a bad circuit.
     pub stall_rate: [f64; 2],
     /// Median height of a stall, on a good and on a bad circuit.
@@ -69,14 +71,15 @@ pub const MODEL: Params = Params {
     access: [0.0, 40.5, 111.7],
     access_spread: 0.171,
     kist_active: 0.233,
-    queue: 24.6,
-    queue_spread: [0.801, 0.315, 0.676],
+    queue: 21.0,
+    queue_spread: [0.801, 0.315, 1.0],
     queue_periods: [2_210.0, 45.0],
     ack_delay: 36.4,
     ack_distance: 0.527,
     ack_spread: 0.382,
     ack_jitter: 0.484,
     bad: 0.351,
+    bad_queue: 0.3,
     stall_rate: [2.53, 11.0],
     stall_height: [118.6, 504.6],
     stall_spread: [0.557, 0.995],
@@ -91,7 +94,7 @@ pub const MODEL: Params = Params {
 };
 
 /// Goes into every result; changes whenever a number above or a step of the model does.
-pub const VERSION: &str = "tacit-circuits/1";
+pub const VERSION: &str = "tacit-circuits/2";
 
 /// How many times the congestion of [`MODEL`]'s year, 2025, the benchmark's network has.
 ///

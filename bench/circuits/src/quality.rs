@@ -42,6 +42,11 @@ impl Quality {
     pub(crate) fn at(&mut self, at: f64) -> f64 {
         self.lasting + self.share * self.wander.at(at)
     }
+
+    /// Gets ready for moments near `at`.
+    pub(crate) fn settle(&mut self, at: f64) {
+        self.wander.settle(at);
+    }
 }
 
 /// A standard normal number about a circuit that does not change: its floor.

@@ -126,3 +126,29 @@ impl Scenario {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nagle_is_on_at_the_ends_of_a_circuit_but_not_at_a_rendezvous() {
+        let hops = |mode, nagle| {
+            let mut scenario = Scenario::new(mode);
+            scenario.nagle = nagle;
+            [Direction::Up, Direction::Down].map(|way| scenario.nagle_hops(way))
+        };
+        use Nagle::{Everywhere, NotAtClient, Nowhere};
+        assert_eq!(hops(Mode::Turn, Everywhere), [[true, true], [true, true]]);
+        assert_eq!(hops(Mode::Turn, NotAtClient), [[false, true], [true, true]]);
+        assert_eq!(
+            hops(Mode::Onion, Everywhere),
+            [[true, false], [false, true]]
+        );
+        assert_eq!(
+            hops(Mode::Onion, NotAtClient),
+            [[false, false], [false, true]]
+        );
+        assert_eq!(hops(Mode::Turn, Nowhere), [[false; 2]; 2]);
+    }
+}

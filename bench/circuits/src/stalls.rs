@@ -14,9 +14,10 @@
 //! heights do not depend on where the event came from: each circuit's marginal distribution is the
 //! same for every ρ, and ρ of its stall time is shared with all circuits that are as bad as itself.
 
+use crate::circuit::QUEUE;
 use crate::params::{Params, STALL_HEIGHT_MAX};
 use crate::quality::{Quality, Seeds};
-use crate::random::{Random, derive, quantile};
+use crate::random::{Random, derive, quantile, unit};
 
 const OWN: u64 = 0x51;
 const SHARED: u64 = 0x52;
@@ -82,15 +83,20 @@ struct Class {
 /// The stalls of one circuit in one direction.
 #[derive(Clone, Debug)]
 pub(crate) struct Stalls {
-    badness: Quality,
-    /// Bad above this.
+    /// What bad circuits have beside long queues, and those: the circuit is bad where both together,
+    /// each by its weight, are above the threshold.
+    badness: [Quality; 2],
+    weights: [f64; 2],
     threshold: f64,
     classes: [Class; 2],
     decline: f64,
     lump: f64,
     /// Chance that a packet of a circuit with the highest rate causes a stall.
     per_packet: f64,
-    lost: Random,
+    /// Losses are drawn from this, the number of the packet and the moment at which it comes: asking
+    /// what would happen to a packet changes nothing, and another moment is another chance.
+    lost: u64,
+    packets: u64,
     /// Those of the circuit's own that come whether anything is sent or not, and those of its guard.
     sources: [Events; 2],
     level: f64,
@@ -114,13 +120,18 @@ impl Stalls {
             Events::new(derive(derive(seed, label), direction), interval)
         };
         Self {
-            badness: Quality::new(seeds, BADNESS, &params.persistence),
+            badness: [BADNESS, QUEUE].map(|label| Quality::new(seeds, label, &params.persistence)),
+            weights: [
+                (1.0 - params.bad_queue.powi(2)).max(0.0).sqrt(),
+                params.bad_queue,
+            ],
             threshold: quantile(1.0 - params.bad),
             classes: [class(0), class(1)],
             decline: params.stall_decline,
             lump: params.stall_lump,
             per_packet: params.stall_load * highest / FITTED_RATE,
-            lost: Random::new(derive(derive(seeds.circuit, LOST), direction)),
+            lost: derive(derive(seeds.circuit, LOST), direction),
+            packets: 0,
             sources: [
                 source(seeds.circuit, OWN, 1.0 - correlation),
                 source(seeds.guard, SHARED, correlation),
@@ -131,12 +142,15 @@ impl Stalls {
         }
     }
 
-    fn remaining(&self, at: f64) -> f64 {
+    /// Of the stalls up to now; more may come.
+    pub(crate) fn remaining(&self, at: f64) -> f64 {
         (self.level - self.decline * (at - self.level_at)).max(0.0)
     }
 
     fn take(&mut self, event: Event) {
-        let bad = self.badness.at(event.at) > self.threshold;
+        let [own, queue] = &mut self.badness;
+        let badness = self.weights[0] * own.at(event.at) + self.weights[1] * queue.at(event.at);
+        let bad = badness > self.threshold;
         let class = self.classes[usize::from(bad)];
         if event.mark >= class.rate {
             return;
@@ -150,8 +164,8 @@ impl Stalls {
         }
     }
 
-    /// Takes what has happened by `at`.
-    fn advance(&mut self, at: f64) {
+    /// Takes what has happened by `at`; nothing that comes later may ask for an earlier moment.
+    pub(crate) fn advance(&mut self, at: f64) {
         loop {
             let [own, shared] = &self.sources;
             let first = usize::from(shared.next.at < own.next.at);
@@ -163,11 +177,13 @@ impl Stalls {
         }
     }
 
-    /// A packet of ours comes at `at`, and may be lost on the way.
-    pub(crate) fn risk(&mut self, at: f64) {
-        if self.lost.unit() < self.per_packet {
+    /// A packet of ours that was sent at `sent` comes at `at`, and may be lost on the way.
+    pub(crate) fn risk(&mut self, sent: f64, at: f64) {
+        self.packets += 1;
+        let drawn = derive(derive(self.lost, self.packets), sent.to_bits());
+        if unit(drawn) < self.per_packet {
             self.advance(at);
-            let event = Event::after(at, &mut self.lost, 0.0);
+            let event = Event::after(at, &mut Random::new(drawn), 0.0);
             self.take(event);
         }
     }

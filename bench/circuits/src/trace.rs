@@ -201,6 +201,13 @@ impl Traces {
         Ok(Self::split(traces.collect::<Result<_, _>>()?, seed))
     }
 
+    /// Splits traces that are at hand by a shuffle that depends on `seed`; `None` of fewer than two.
+    #[must_use]
+    pub fn new(traces: Vec<Trace>, seed: u64) -> Option<Self> {
+        let traces: Vec<Arc<Trace>> = traces.into_iter().map(Arc::new).collect();
+        (traces.len() >= 2).then(|| Self::split(traces, seed))
+    }
+
     fn split(mut traces: Vec<Arc<Trace>>, seed: u64) -> Self {
         let mut random = Random::new(seed);
         for last in (1..traces.len()).rev() {

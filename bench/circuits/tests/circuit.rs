@@ -57,6 +57,23 @@ proptest! {
     }
 
     #[test]
+    fn a_peek_tells_what_sending_does_and_changes_nothing(
+        seed: u64,
+        steps in proptest::collection::vec((0_u64..100_000, 0_u64..300_000), 1..200),
+    ) {
+        let mut peeked = circuit(seed, &de());
+        let mut untouched = peeked.clone();
+        let mut now = 0;
+        for (gap, ahead) in steps {
+            now += gap;
+            let _ = peeked.peek(at(now + ahead));
+            let told = peeked.peek(at(now));
+            prop_assert_eq!(told, peeked.send(at(now)));
+            prop_assert_eq!(told, untouched.send(at(now)));
+        }
+    }
+
+    #[test]
     fn a_moment_before_the_last_packet_counts_as_that(seed: u64) {
         let mut circuit = circuit(seed, &de());
         let first = circuit.send(at(1_000_000));
@@ -65,10 +82,32 @@ proptest! {
 }
 
 #[test]
+fn what_is_sent_between_only_holds_the_rest_up() {
+    let mut params = MODEL;
+    params.stall_load = 0.0;
+    let mut setting = de();
+    setting.nagle = [false; 2];
+    let mut equal = 0;
+    for circuit in 0..200 {
+        let seeds = Seeds { guard: 1, circuit };
+        let new = || Circuit::new(&params, seeds, Direction::Up, &setting);
+        let sparse = delays(&mut new(), 400, 50);
+        let dense = delays(&mut new(), 20, 1_000);
+        for (sparse, dense) in sparse.into_iter().zip(dense.into_iter().step_by(20)) {
+            assert!(dense >= sparse, "{circuit}: {dense} {sparse}");
+            equal += u32::from(dense <= sparse);
+        }
+    }
+    // The others stand behind a packet in between, as they must.
+    assert!(equal > 3_000, "{equal} of 10000");
+}
+
+#[test]
 fn a_packet_allocates_nothing() {
     let mut circuit = circuit(3, &de());
     let info = allocation_counter::measure(|| {
         delays_without_keeping(&mut circuit);
+        let _ = circuit.peek(at(200_000_000));
     });
     assert_eq!(info.count_total, 0);
 }
@@ -97,8 +136,9 @@ fn correlation_changes_no_circuit_by_itself() {
     }
 }
 
-/// Share of the moments at which two circuits stall that they share, above what chance gives.
-fn together(correlation: f64) -> f64 {
+/// Share of one circuit's stalled moments at which another behind the same guard, or behind another
+/// one, is stalled too.
+fn together(correlation: f64, same_guard: bool) -> f64 {
     let mut params = MODEL;
     params.stall_load = 0.0;
     params.bad = 1e-9;
@@ -108,6 +148,8 @@ fn together(correlation: f64) -> f64 {
     let (mut both, mut first) = (0.0, 0.0);
     for guard in 0..400 {
         let stalls = |circuit: u64| {
+            let other = !same_guard && circuit % 2 == 1;
+            let guard = if other { 1_000 + guard } else { guard };
             let seeds = Seeds { guard, circuit };
             let mut circuit = Circuit::new(&params, seeds, Direction::Up, &setting);
             delays(&mut circuit, 250, 400)
@@ -125,11 +167,13 @@ fn together(correlation: f64) -> f64 {
 
 #[test]
 fn correlation_is_the_share_of_stall_time_behind_one_guard() {
-    let chance = together(0.0);
+    let chance = together(0.0, true);
     assert!(chance < 0.15, "{chance}");
-    let third = together(0.3);
+    let third = together(0.3, true);
     assert!((0.2..0.5).contains(&third), "{third}");
-    assert!(together(1.0) > 0.8);
+    assert!(together(1.0, true) > 0.8);
+    let apart = together(1.0, false);
+    assert!(apart < 0.15, "two guards share nothing: {apart}");
 }
 
 #[test]

@@ -67,6 +67,14 @@ fn a_folder_is_split_by_the_seed() {
 }
 
 #[test]
+fn fewer_than_two_traces_cannot_be_split() {
+    let trace = Trace::parse(GOOD).expect("is valid");
+    assert!(Traces::new(vec![trace.clone()], 1).is_none());
+    let two = Traces::new(vec![trace.clone(), trace], 1).expect("two are enough");
+    assert_eq!(two.count(tacit_circuits::Part::Scoring), 1);
+}
+
+#[test]
 fn one_bad_file_is_named_and_one_trace_is_too_few() {
     let folder = tempfile::tempdir().expect("has a place");
     fs::write(folder.path().join("a.csv"), GOOD).expect("writes");

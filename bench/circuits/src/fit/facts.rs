@@ -302,3 +302,21 @@ impl Facts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_alternate_and_the_checks_come_last() {
+        let entries = PUBLISHED.entries();
+        let checks = entries.iter().position(|entry| entry.role == Role::Check);
+        let (fit, checks) = entries.split_at(checks.expect("there are checks"));
+        for pair in fit.chunks_exact(2) {
+            assert_eq!((pair[0].role, pair[1].role), (Role::Fitted, Role::HeldOut));
+        }
+        assert!(checks.iter().all(|entry| entry.role == Role::Check));
+        assert!(checks.iter().all(|entry| entry.group.starts_with("replay")));
+        assert!(fit.iter().all(|entry| !entry.group.starts_with("replay")));
+    }
+}

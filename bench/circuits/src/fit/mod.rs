@@ -78,3 +78,25 @@ pub fn stream(
 pub fn place_round_trips(params: &Params, place: Place, effort: Effort, seed: u64) -> Vec<f64> {
     sparse::samples(params, place, effort.round_trips, derive(seed, 7))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::MODEL;
+
+    #[test]
+    fn the_search_sees_nothing_of_the_replays() {
+        let losses = |replays: u32| {
+            let effort = Effort {
+                streams: 20,
+                round_trips: 300,
+                replays,
+            };
+            let facts = simulate(&MODEL, &Harness::FITTED, effort, 1);
+            [Role::Fitted, Role::HeldOut, Role::Check].map(|role| loss(&facts, role))
+        };
+        let (without, with) = (losses(0), losses(20));
+        assert_eq!(without[..2], with[..2]);
+        assert!(without[2] != with[2]);
+    }
+}

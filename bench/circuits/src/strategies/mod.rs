@@ -7,7 +7,8 @@
 //! | `donar-alternate` | 40 ms | 12 links, 3 fast and 3 slow, by turns |
 //! | `donar-double` | 40 ms | the same, every packet on a fast and on a slow one |
 //! | `tacit` | 20 ms | the production scheduler |
-//! | `oracle` | 20 ms | each packet on the path that turns out fastest |
+//! | `oracle` | 20 ms | each packet on the path on which it really arrives first |
+//! | `bound` | 20 ms | the same if packets did not disturb each other: out of reach |
 //!
 //! The baselines are written from the published descriptions (Donar: NSDI 2022 and its slides; TorFone:
 //! its documentation), in our own code.
@@ -24,11 +25,15 @@ use core::time::Duration;
 use tacit_packet::{MediaTime, Reports};
 use tacit_types::{Path, Timestamp};
 
+use self::oracle::{Disturbance, Oracle};
 use crate::network::{Network, Side};
 use crate::scenario::Scenario;
 
 /// Copies of one packet that go out at once, at most.
 pub const COPIES: usize = 2;
+
+/// Older frames in a packet of 20 ms: what `tacit-packet`'s layout holds beside the current one.
+const TACIT_REPEATS: u32 = tacit_packet::FRAMES_IN_PACKET as u32 - 1;
 
 /// The paths of one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +49,7 @@ impl Copies {
         free.map(|slot| *slot = Some(path)).is_some()
     }
 
-    /// One copy, of which it is known when it arrives: the oracle's.
+    /// One copy, of which it is known when it arrives: the bound's.
     #[must_use]
     pub const fn foreseen(path: Path, arrives: Timestamp) -> Self {
         Self {
@@ -111,7 +116,7 @@ pub trait Strategy {
     /// How many of the packets before it a packet repeats.
     fn repeats(&self) -> u32;
 
-    /// Where packet number `packet` goes. Only the oracle looks at the network.
+    /// Where packet number `packet` goes. Only `oracle` and `bound` look at the network.
     fn send(&mut self, packet: u32, network: &mut Network, now: Timestamp) -> Copies;
 
     /// What the packet that is sent now tells the other side.
@@ -137,19 +142,22 @@ pub enum Kind {
     DonarDouble,
     /// The production scheduler.
     Tacit,
-    /// The fastest path, known beforehand.
+    /// The path on which the packet really arrives first, known beforehand.
     Oracle,
+    /// The path on which it would if it were the only one.
+    Bound,
 }
 
 impl Kind {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Single,
         Self::Torfone,
         Self::DonarAlternate,
         Self::DonarDouble,
         Self::Tacit,
         Self::Oracle,
+        Self::Bound,
     ];
 
     /// One side of a call with this strategy.
@@ -163,7 +171,8 @@ impl Kind {
             }
             Self::DonarDouble => Box::new(donar::Donar::new(donar::Policy::Double, scenario.legs)),
             Self::Tacit => Box::new(tacit::Tacit::new(side, scenario, seed)),
-            Self::Oracle => Box::new(oracle::Oracle::new(side)),
+            Self::Oracle => Box::new(Oracle::new(Disturbance::Real, side, scenario)),
+            Self::Bound => Box::new(Oracle::new(Disturbance::None, side, scenario)),
         }
     }
 
@@ -172,7 +181,7 @@ impl Kind {
     pub const fn cells_per_second(self) -> u32 {
         match self {
             Self::Single | Self::DonarAlternate => 25,
-            Self::Torfone | Self::DonarDouble | Self::Tacit | Self::Oracle => 50,
+            Self::Torfone | Self::DonarDouble | Self::Tacit | Self::Oracle | Self::Bound => 50,
         }
     }
 }
@@ -186,6 +195,7 @@ impl fmt::Display for Kind {
             Self::DonarDouble => "donar-double",
             Self::Tacit => "tacit",
             Self::Oracle => "oracle",
+            Self::Bound => "bound",
         })
     }
 }

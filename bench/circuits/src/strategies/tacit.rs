@@ -6,12 +6,9 @@ use tacit_packet::{MediaTime, ReportCollector};
 use tacit_paths::{Config, Scheduler};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
-use super::{Copies, Note, Received, Strategy};
+use super::{Copies, Note, Received, Strategy, TACIT_REPEATS};
 use crate::network::{Network, Side};
 use crate::scenario::{Mode, Scenario};
-
-/// Older frames in a packet: what `tacit-packet`'s layout holds beside the current one.
-const REPEATS: u32 = tacit_packet::FRAMES_IN_PACKET as u32 - 1;
 
 /// One side of a call as the engine runs it, without the audio.
 pub(super) struct Tacit {
@@ -71,7 +68,7 @@ impl Strategy for Tacit {
     }
 
     fn repeats(&self) -> u32 {
-        REPEATS
+        TACIT_REPEATS
     }
 
     fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {
