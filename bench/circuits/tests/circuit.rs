@@ -103,6 +103,18 @@ fn what_is_sent_between_only_holds_the_rest_up() {
 }
 
 #[test]
+fn directions_have_one_floor_and_congestion_does_not_change_it() {
+    let congested = MODEL.congested(2.0);
+    for circuit in 0..50 {
+        let seeds = Seeds { guard: 1, circuit };
+        let floor = |params, way| Circuit::new(params, seeds, way, &de()).floor();
+        let up = floor(&MODEL, Direction::Up);
+        assert_eq!(up, floor(&MODEL, Direction::Down));
+        assert_eq!(up, floor(&congested, Direction::Up));
+    }
+}
+
+#[test]
 fn a_packet_allocates_nothing() {
     let mut circuit = circuit(3, &de());
     let info = allocation_counter::measure(|| {

@@ -48,7 +48,8 @@ pub struct Facts {
 /// - `round_trip`: medians over the days of April to August 2025 of the OnionPerf hosts `op-de8a`,
 ///   `op-us8a`, `op-hk8a`. Tor Metrics, CC0.
 /// - `round_trip_tail`: 132,602 round trips of 2019, all hosts. Tor Metrics' archives, CC0. Tor was
-///   half as fast then, so only the shape of the tail is compared.
+///   slower then, so only the shape of the tail is compared.
+/// - `races`, `races_late`: replays of the same streams as below; a check that no search sees.
 /// - All others: 712 voice streams of 30 s (50 packets/s, the first 5 s left out) over live exit
 ///   circuits, 2025: aggregates computed from the published traces of "Tor Turns Talk Choppy".
 pub const PUBLISHED: Facts = Facts {
