@@ -142,6 +142,7 @@ pub(crate) async fn talk(
             }
             () = interact::ctrl_c() => {
                 interrupted = true;
+                s.line.leave();
                 if let Some(call) = s.line.current() {
                     // Over already: then its end is among the events.
                     let _ = s.engine.send(EngineCommand::HangUp(call));

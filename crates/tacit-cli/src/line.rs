@@ -83,6 +83,8 @@ pub(crate) struct Line {
     alone: bool,
     /// Rings are answered by themselves once they have so many legs.
     answer: Option<usize>,
+    /// The program ends: nobody can be answered any more.
+    leaving: bool,
 }
 
 /// What to type while somebody rings.
@@ -112,6 +114,11 @@ impl Line {
             answer: legs,
             ..Self::default()
         }
+    }
+
+    /// The program is about to end.
+    pub(crate) const fn leave(&mut self) {
+        self.leaving = true;
     }
 
     /// The call that is placed or going on.
@@ -225,7 +232,8 @@ impl Line {
         self.over += 1;
         self.current = None;
         self.muted = false;
-        let waiting = self.ringing.iter().enumerate().map(|(n, ring)| {
+        let answerable = self.ringing.iter().filter(|_| !self.leaving);
+        let waiting = answerable.enumerate().map(|(n, ring)| {
             let how = match (n, self.answer) {
                 (0, None) => TO_ANSWER,
                 (0, Some(_)) => "It is answered by itself; type d to decline.",

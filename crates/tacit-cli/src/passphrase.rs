@@ -76,8 +76,11 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>, (Reason, String)> {
             .map_err(|reason| (reason, reason.text().to_owned()))?
             .map_err(failed)
     });
-    tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(|e| failed(e.into()))?;
+    let restored = tcsetattr(&stdin, OptionalActions::Flush, &before);
     // Only a line break for the eye.
     let _ = writeln!(err);
-    read
+    // A terminal that is gone cannot be restored; that it is gone says more.
+    let read = read?;
+    restored.map_err(|e| failed(e.into()))?;
+    Ok(read)
 }

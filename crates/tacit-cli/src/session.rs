@@ -78,6 +78,7 @@ impl Session {
             &json!({"event": "closing"}),
             "Closing the circuits; Ctrl-C does it at once.",
         );
+        self.line.leave();
         let over = self.engine.shutdown();
         tokio::pin!(over);
         let mut open = true;
@@ -93,7 +94,6 @@ impl Session {
                     Some(_) => {}
                     None => open = false,
                 },
-                _ = self.keys.next() => {}
                 () = interact::ctrl_c() => break,
                 () = &mut over => break,
             }

@@ -73,6 +73,14 @@ fn who_may_answer_a_call_over_a_turn_server_is_told_so() {
 }
 
 #[test]
+fn nobody_can_be_answered_while_the_program_ends() {
+    let mut line = in_a_call();
+    line.leave();
+    let told = line.on_event(&Event::Ended(ALICE, Reason::HungUp));
+    assert!(!words(&told).contains("still rings"), "{told:?}");
+}
+
+#[test]
 fn who_rings_during_a_call_is_answered_after_it_the_oldest_first() {
     let mut line = in_a_call();
     let refused = line.on_key(Key::Accept).unwrap_err();

@@ -46,7 +46,7 @@ pub(crate) async fn attend_all(shared: Arc<Shared>, mut phase: watch::Receiver<P
         }
     }
     drop(renewing);
-    attended.leave(phase).await;
+    attended.leave(reached, phase).await;
 }
 
 /// Waits until an invite expires, for ever without one.
@@ -152,10 +152,20 @@ impl Attended {
     /// Ends everything. Mailboxes on servers go one by one, at random moments while the calls' cover
     /// runs out: connections that end in one instant would be seen to be one person's. The others go
     /// when the calls are over, whose legs they carry.
-    async fn leave(self, mut phase: watch::Receiver<Phase>) {
+    async fn leave(
+        mut self,
+        mut reached: mpsc::Receiver<(Key, bool)>,
+        mut phase: watch::Receiver<Phase>,
+    ) {
+        while let Ok((key, up)) = reached.try_recv() {
+            self.on_reached(key, up);
+        }
         let running = self.running.into_values();
-        let (mut on_servers, mut others): (Vec<_>, Vec<_>) =
-            running.partition(|r| r.operated && r.up);
+        let (on_servers, mut others): (Vec<_>, Vec<_>) = running.partition(|r| r.operated);
+        // What was never there, or is gone for now, does not come any more.
+        let (mut on_servers, not_there): (Vec<_>, Vec<_>) =
+            on_servers.into_iter().partition(|r| r.up);
+        not_there.iter().for_each(|r| r.task.abort());
         if on_servers.len() == 1 {
             // With nothing to be matched with, it stays for what the calls have to say.
             others.append(&mut on_servers);

@@ -54,6 +54,10 @@ impl Address {
             return None;
         };
         let resume = matches!(ring.opening(), Opening::Resume(_));
+        if self.shared.is_closing() && !resume {
+            // An answer, and then the end, would tell that somebody was there.
+            return None;
+        }
         let Place { call, turn } = self.place(&ring, offer.leg_kind, resume)?;
         // Durable before anything shows that the ring arrived.
         let spent = self

@@ -118,6 +118,11 @@ impl Shared {
         Some((id, receiver))
     }
 
+    /// Whether no call begins any more.
+    pub(crate) fn is_closing(&self) -> bool {
+        lock(&self.calls).closing
+    }
+
     /// Whether a call is placed or going on.
     pub(crate) fn is_busy(&self) -> bool {
         lock(&self.calls).live.values().any(Entry::is_busy)

@@ -1,6 +1,7 @@
 //! libasound writes what it thinks of each device on standard error, over whatever the program shows.
 
-/// What libasound has to say on this thread is kept from the screen until this is dropped.
+/// What libasound has to say on this thread is kept from the screen, and in memory: renewed from time
+/// to time, that stays small. It is for the thread's life; others are not affected.
 #[cfg(target_os = "linux")]
 pub(super) struct Quiet(#[expect(dead_code, reason = "held")] Option<Buffer>);
 

@@ -51,7 +51,6 @@ impl Supervised {
         let thread = std::thread::Builder::new()
             .name("tacit-audio".into())
             .spawn(move || {
-                let _quiet = Quiet::on_this_thread();
                 let (ring, status) = parts;
                 let supervisor = std::thread::current();
                 let wiring = Wiring {
@@ -192,6 +191,7 @@ fn run(
     wanted: &Mutex<Option<DeviceChoice>>,
     opened: &mpsc::SyncSender<Result<(), Error>>,
 ) {
+    let mut quiet = Quiet::on_this_thread();
     let mut current = match open(wiring, &choice) {
         Ok(open) => Some(open),
         Err(error) => return drop(opened.send(Err(error))),
@@ -201,6 +201,8 @@ fn run(
     }
     while !stop.load(Acquire) {
         std::thread::park_timeout(SUPERVISION_PERIOD);
+        // What was written since goes.
+        drop(core::mem::replace(&mut quiet, Quiet::on_this_thread()));
         let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(next) = next {
             current = go_over(wiring, current.take(), &mut choice, next);

@@ -170,8 +170,8 @@ fn verdict(report: &Value, say: &dyn Fn(&str)) {
         let legs = show(&call["legs"]);
         if missed.is_empty() {
             say(&format!(
-                "The call over {legs} legs went well: it rang and connected in time, every word was \
-                 heard, and the stall could not be."
+                "The call over {legs} legs went well: it rang and connected in time, and neither \
+                 voice had a gap that could be heard, the stall included."
             ));
         } else {
             say(&format!(
@@ -217,6 +217,14 @@ fn missed(call: &Value) -> Vec<String> {
             100.0,
         );
     }
+    for way in call["directions"].as_array().into_iter().flatten() {
+        let lost = 100.0 * number(&way["frames"]["concealed"]) / number(&way["frames"]["played"]);
+        at_most(
+            format!("concealed of {}'s voice, %", show(&way["from"])),
+            if lost.is_nan() { f64::INFINITY } else { lost },
+            1.0,
+        );
+    }
     for process in call["processes"].as_array().into_iter().flatten() {
         let who = show(&process["who"]);
         at_most(
@@ -229,6 +237,10 @@ fn missed(call: &Value) -> Vec<String> {
             number(&process["peak_rss_mb"]),
             120.0,
         );
+    }
+    let both = |list: &Value| list.as_array().is_some_and(|parts| parts.len() == 2);
+    if !both(&call["directions"]) || !both(&call["processes"]) {
+        missed.push("the report does not have both people in it".into());
     }
     if call["sas_match"] == false {
         missed.push("the two words differ".into());
@@ -320,5 +332,33 @@ fn show(value: &Value) -> String {
         Value::Null => "–".into(),
         Value::String(s) => s.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(ear: f64, gap: f64, concealed: u32) -> Value {
+        let way = |from| {
+            json!({"from": from, "network_ms": {"p99": 130.0}, "mouth_to_ear_ms": {"p99": ear},
+                "longest_gap_ms": gap, "frames": {"played": 1200, "concealed": concealed}})
+        };
+        let process = |who| json!({"who": who, "cpu_percent": 6.0, "peak_rss_mb": 80.0});
+        json!({"legs": "onion", "onion_rtt_ms": 230.0, "ring_ms": 120.0, "ringback_ms": 235.0,
+            "sas_match": true, "directions": [way("alice"), way("bob")],
+            "processes": [process("alice"), process("bob")]})
+    }
+
+    #[test]
+    fn the_verdict_knows_good_from_bad() {
+        assert!(missed(&call(210.0, 12.0, 0)).is_empty());
+        assert_eq!(missed(&call(300.0, 120.0, 40)).len(), 6);
+        assert!(!missed(&json!({})).is_empty());
+        let mut never = call(210.0, 12.0, 0);
+        never["directions"][0]["mouth_to_ear_ms"]["p99"] = Value::Null;
+        assert_eq!(missed(&never).len(), 1);
     }
 }
