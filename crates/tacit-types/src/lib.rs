@@ -11,12 +11,14 @@
 //! **Not in this crate:** logic, I/O, clocks, randomness, anything from another Tacit crate.
 #![forbid(unsafe_code)]
 
+pub mod frame;
 pub mod id;
 pub mod limits;
 pub mod reason;
 pub mod redact;
 pub mod time;
 
+pub use frame::{FramePayload, Reach};
 pub use id::{FrameNumber, LegIndex, MailboxId, OnionKey, Path, SlotNumber};
 pub use reason::Reason;
 pub use redact::{Redacted, SecretBytes};

@@ -19,8 +19,9 @@ pub const TAG_BYTES: usize = 16;
 /// Plaintext of a media packet.
 pub const PACKET_PLAINTEXT_BYTES: usize = PACKET_BYTES - PACKET_COUNTER_BYTES - TAG_BYTES;
 
-/// Bytes of every encoded Opus frame: 20 ms at 24 kb/s constant bit rate.
-pub const OPUS_FRAME_BYTES: usize = 60;
+/// Most bytes of one encoded Opus frame with its DRED. The encoder is held to it; measured on speech
+/// it uses 102 at the median and 127 at the most (docs/decisions/0015).
+pub const FRAME_MAX_BYTES: usize = 140;
 
 /// Media in one Opus frame, and the packet clock's period.
 pub const FRAME_DURATION: Duration = Duration::from_millis(20);
@@ -34,8 +35,8 @@ pub const FRAME_SAMPLES: usize = 960;
 /// Samples of one 10 ms block, one audio channel: the unit of capture and playout.
 pub const BLOCK_SAMPLES: usize = 480;
 
-/// Frames repeated in each packet after the current one.
-pub const REPEATED_FRAMES: usize = 4;
+/// Most frames repeated in a packet after the current one: as many as fit, which is four in speech.
+pub const REPEATED_FRAMES_MAX: usize = 6;
 
 /// Most legs a side may have live at once.
 pub const MAX_LEGS: usize = 16;

@@ -1,21 +1,49 @@
-//! The encoder: constant size, no DTX, deterministic.
+//! The encoder: bounded size, no DTX, deterministic, DRED.
 
-use crate::{BIT_RATE, CodecError, FramePayload, FrameSamples};
-use opus::{Application, Bandwidth, Bitrate, Channels, Signal};
-use tacit_types::limits::{OPUS_FRAME_BYTES, SAMPLE_RATE};
+use crate::decoder::within_full_scale;
+use crate::dred::Dred;
+use crate::raw::{RawEncoder, Setting};
+use crate::{BIT_RATE, CodecError, FrameSamples};
+use opusic_sys as sys;
+use tacit_types::limits::FRAME_MAX_BYTES;
+use tacit_types::{FramePayload, Reach};
 
-/// libopus's scale is 0 to 10. Measured on recorded speech: 8, 9 and 10 give the same bytes, 7 loses
-/// up to 0.06 PESQ-WB. 0.23 ms a frame.
-const COMPLEXITY: i32 = 8;
+/// What the encoder is told. Measured in docs/decisions/0015-codec-and-repair.md, together: the
+/// bit rate is for speech and DRED, the loss says how they share it, the duration how much DRED may
+/// take at the most.
+const SETTINGS: [(Setting, i32); 9] = [
+    (Setting::BitRate, BIT_RATE),
+    // Speech and DRED take what they need; CBR leaves DRED whatever speech leaves over, which is
+    // least when somebody speaks.
+    (Setting::Vbr, 1),
+    (Setting::Dtx, 0),
+    // The packet layer repeats whole frames.
+    (Setting::InbandFec, 0),
+    (Setting::PacketLoss, 20),
+    (Setting::Signal, sys::OPUS_SIGNAL_VOICE),
+    // 12 kHz of audio: PESQ hears nothing above 8 kHz, people do.
+    (Setting::MaxBandwidth, sys::OPUS_BANDWIDTH_SUPERWIDEBAND),
+    // Of 0 to 10: 8, 9 and 10 give the same bytes, 7 loses up to 0.06 PESQ-WB.
+    (Setting::Complexity, 8),
+    // Units of 10 ms: 480 ms, 24 frames.
+    (Setting::DredDuration, 48),
+];
 
-/// 12 kHz of audio. Measured at 24 kb/s, PESQ-WB of two texts, time a frame: full band 4.24 and
-/// 4.20, 0.23 ms; super-wideband 4.21 and 4.27, 0.23 ms; wideband 4.42 and 4.41, 0.35 ms. PESQ hears
-/// nothing above 8 kHz, people do.
-const BANDWIDTH: Bandwidth = Bandwidth::Superwideband;
+/// One frame, as it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// With DRED: for the packet in which the frame is the current one.
+    pub full: FramePayload,
+    /// The same speech without DRED: for repeats. Never longer than `full`.
+    pub short: FramePayload,
+    /// What the DRED of `full` restores.
+    pub reach: Reach,
+}
 
-/// Encodes 20 ms frames of mono speech to 60 bytes each.
+/// Encodes 20 ms frames of mono speech.
 pub struct Encoder {
-    inner: opus::Encoder,
+    inner: RawEncoder,
+    dred: Dred,
 }
 
 impl Encoder {
@@ -24,33 +52,38 @@ impl Encoder {
     /// # Errors
     /// [`CodecError::Library`] when libopus cannot allocate its state.
     pub fn new() -> Result<Self, CodecError> {
-        let mut inner = opus::Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
-        inner.set_bitrate(Bitrate::Bits(BIT_RATE))?;
-        inner.set_vbr(false)?;
-        inner.set_dtx(false)?;
-        // The packet layer repeats whole frames; in-band FEC would take bits from the voice.
-        inner.set_inband_fec(false)?;
-        inner.set_packet_loss_perc(0)?;
-        inner.set_signal(Signal::Voice)?;
-        inner.set_max_bandwidth(BANDWIDTH)?;
-        inner.set_complexity(COMPLEXITY)?;
-        Ok(Self { inner })
+        let mut inner = RawEncoder::new()?;
+        for (setting, value) in SETTINGS {
+            inner.set(setting, value)?;
+        }
+        Ok(Self {
+            inner,
+            dred: Dred::new()?,
+        })
     }
 
     /// Encodes one frame. Samples beyond full scale are clipped, not-a-number counts as silence.
     ///
     /// # Errors
-    /// [`CodecError::Library`] or [`CodecError::Size`]; `out` is then unspecified. Neither is
-    /// expected for any input.
-    pub fn encode(
-        &mut self,
-        samples: &FrameSamples,
-        out: &mut FramePayload,
-    ) -> Result<(), CodecError> {
-        let clean = samples.map(crate::decoder::within_full_scale);
-        match self.inner.encode_float(&clean, out)? {
-            OPUS_FRAME_BYTES => Ok(()),
-            other => Err(CodecError::Size(other)),
-        }
+    /// [`CodecError::Library`]; not expected for any input.
+    pub fn encode(&mut self, samples: &FrameSamples) -> Result<Encoded, CodecError> {
+        let clean = samples.map(within_full_scale);
+        let mut room = [0; FRAME_MAX_BYTES];
+        let written = self.inner.encode(&clean, &mut room)?;
+        let full = payload(&room, written)?;
+        let reach = self.dred.load(&full)?;
+        // In place: DRED lies in the padding.
+        let unpadded = opus::packet::unpad(&mut room[..usize::from(full.length())])?;
+        Ok(Encoded {
+            full,
+            short: payload(&room, unpadded)?,
+            reach,
+        })
     }
+}
+
+fn payload(room: &[u8; FRAME_MAX_BYTES], length: usize) -> Result<FramePayload, CodecError> {
+    room.get(..length)
+        .and_then(FramePayload::new)
+        .ok_or(CodecError::Size(length))
 }

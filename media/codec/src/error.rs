@@ -7,6 +7,9 @@ pub enum CodecError {
     /// The payload is not one mono 20 ms Opus frame. Conceal it and count it.
     #[error("the payload is not one mono 20 ms Opus frame")]
     Damaged,
+    /// The payload's DRED does not restore the frame that was asked for. Conceal it and count it.
+    #[error("the payload's DRED does not reach the missing frame")]
+    OutOfReach,
     /// libopus refused a call that it should accept; the text is its own.
     #[error("libopus: {call}: {message}")]
     Library {
@@ -15,8 +18,8 @@ pub enum CodecError {
         /// libopus's description of the failure.
         message: &'static str,
     },
-    /// The encoder wrote another number of bytes than the constant size.
-    #[error("the encoder wrote {0} bytes instead of 60")]
+    /// The encoder wrote nothing, or more than a frame may have.
+    #[error("the encoder wrote {0} bytes")]
     Size(usize),
 }
 

@@ -1,16 +1,13 @@
-//! The one unsafe part: libopus's decoder, because the safe binding cannot set its complexity.
-#![allow(unsafe_code)]
+//! An owned `OpusDecoder`: 48 kHz, mono.
 
-use crate::{CodecError, FramePayload, FrameSamples};
-use core::ffi::{CStr, c_int};
+use super::{MONO, RATE, RawDred, accepted, library_error};
+use crate::{CodecError, FrameSamples};
+use core::ffi::c_int;
 use core::ptr::NonNull;
 use opusic_sys as sys;
-use tacit_types::limits::{FRAME_SAMPLES, OPUS_FRAME_BYTES, SAMPLE_RATE};
+use tacit_types::FramePayload;
+use tacit_types::limits::FRAME_SAMPLES;
 
-const RATE: i32 = SAMPLE_RATE.cast_signed();
-const MONO: c_int = 1;
-
-/// An owned `OpusDecoder`: 48 kHz, mono.
 pub(crate) struct RawDecoder {
     state: NonNull<sys::OpusDecoder>,
 }
@@ -41,11 +38,7 @@ impl RawDecoder {
                 complexity,
             )
         };
-        if code == sys::OPUS_OK {
-            Ok(())
-        } else {
-            Err(library_error("opus_decoder_ctl", code))
-        }
+        accepted("opus_decoder_ctl", code)
     }
 
     /// Decodes a payload, or conceals where there is none. The number of samples written.
@@ -55,7 +48,7 @@ impl RawDecoder {
         out: &mut FrameSamples,
     ) -> Result<usize, CodecError> {
         let (data, len) = match payload {
-            Some(payload) => (payload.as_ptr(), OPUS_FRAME_BYTES as i32),
+            Some(payload) => (payload.as_slice().as_ptr(), i32::from(payload.length())),
             // A null pointer asks for concealment.
             None => (core::ptr::null(), 0),
         };
@@ -74,20 +67,35 @@ impl RawDecoder {
         };
         usize::try_from(written).map_err(|_| library_error("opus_decode_float", written))
     }
+
+    /// Conceals the frame that begins `back` samples before the packet that `dred` came in, with
+    /// the help of what is in it.
+    pub(crate) fn decode_dred(
+        &mut self,
+        dred: &RawDred,
+        back: i32,
+        out: &mut FrameSamples,
+    ) -> Result<usize, CodecError> {
+        // SAFETY: both states are live for the length of the call; libopus only reads the DRED
+        // state, which `RawDred` has initialised, and checks every index into it against its
+        // number of latents; `out` has room for FRAME_SAMPLES mono samples, as `frame_size` says.
+        let written = unsafe {
+            sys::opus_decoder_dred_decode_float(
+                self.state.as_ptr(),
+                dred.as_ptr(),
+                back,
+                out.as_mut_ptr(),
+                FRAME_SAMPLES as i32,
+            )
+        };
+        usize::try_from(written)
+            .map_err(|_| library_error("opus_decoder_dred_decode_float", written))
+    }
 }
 
 impl Drop for RawDecoder {
     fn drop(&mut self) {
         // SAFETY: made by opus_decoder_create, destroyed once, never used afterwards.
         unsafe { sys::opus_decoder_destroy(self.state.as_ptr()) }
-    }
-}
-
-fn library_error(call: &'static str, code: c_int) -> CodecError {
-    // SAFETY: opus_strerror returns a pointer to a static NUL-terminated string for every code.
-    let text = unsafe { CStr::from_ptr(sys::opus_strerror(code)) };
-    CodecError::Library {
-        call,
-        message: text.to_str().unwrap_or("unknown error"),
     }
 }
