@@ -92,6 +92,29 @@ impl Reach {
     }
 }
 
+/// One frame as its encoder gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodedFrame {
+    /// With DRED: for the packet in which the frame is the current one.
+    pub full: FramePayload,
+    /// The same speech without DRED: for repeats. Never longer than `full`.
+    pub short: FramePayload,
+    /// What the DRED of `full` restores.
+    pub reach: Reach,
+}
+
+impl EncodedFrame {
+    /// A frame without DRED.
+    #[must_use]
+    pub const fn plain(payload: FramePayload) -> Self {
+        Self {
+            full: payload,
+            short: payload,
+            reach: Reach::NONE,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ pub mod reason;
 pub mod redact;
 pub mod time;
 
-pub use frame::{FramePayload, Reach};
+pub use frame::{EncodedFrame, FramePayload, Reach};
 pub use id::{FrameNumber, LegIndex, MailboxId, OnionKey, Path, SlotNumber};
 pub use reason::Reason;
 pub use redact::{Redacted, SecretBytes};

@@ -6,7 +6,7 @@ use crate::raw::{RawEncoder, Setting};
 use crate::{BIT_RATE, CodecError, FrameSamples};
 use opusic_sys as sys;
 use tacit_types::limits::FRAME_MAX_BYTES;
-use tacit_types::{FramePayload, Reach};
+use tacit_types::{EncodedFrame, FramePayload};
 
 /// What the encoder is told. Measured in docs/decisions/0015-codec-and-repair.md, together: the
 /// bit rate is for speech and DRED, the loss says how they share it, the duration how much DRED may
@@ -28,17 +28,6 @@ const SETTINGS: [(Setting, i32); 9] = [
     // Units of 10 ms: 480 ms, 24 frames.
     (Setting::DredDuration, 48),
 ];
-
-/// One frame, as it is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Encoded {
-    /// With DRED: for the packet in which the frame is the current one.
-    pub full: FramePayload,
-    /// The same speech without DRED: for repeats. Never longer than `full`.
-    pub short: FramePayload,
-    /// What the DRED of `full` restores.
-    pub reach: Reach,
-}
 
 /// Encodes 20 ms frames of mono speech.
 pub struct Encoder {
@@ -66,7 +55,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`CodecError::Library`]; not expected for any input.
-    pub fn encode(&mut self, samples: &FrameSamples) -> Result<Encoded, CodecError> {
+    pub fn encode(&mut self, samples: &FrameSamples) -> Result<EncodedFrame, CodecError> {
         let clean = samples.map(within_full_scale);
         let mut room = [0; FRAME_MAX_BYTES];
         let written = self.inner.encode(&clean, &mut room)?;
@@ -74,7 +63,7 @@ impl Encoder {
         let reach = self.dred.load(&full)?;
         // In place: DRED lies in the padding.
         let unpadded = opus::packet::unpad(&mut room[..usize::from(full.length())])?;
-        Ok(Encoded {
+        Ok(EncodedFrame {
             full,
             short: payload(&room, unpadded)?,
             reach,

@@ -33,7 +33,7 @@ mod error;
 mod raw;
 
 pub use decoder::{Decoder, Enhancement};
-pub use encoder::{Encoded, Encoder};
+pub use encoder::Encoder;
 pub use error::CodecError;
 
 use tacit_types::limits::FRAME_SAMPLES;

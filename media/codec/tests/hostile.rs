@@ -4,11 +4,11 @@ mod common;
 
 use common::{Dice, SILENCE, encode_all, power, voice};
 use proptest::prelude::*;
-use tacit_codec::{CodecError, Decoder, Encoded};
-use tacit_types::FramePayload;
+use tacit_codec::{CodecError, Decoder};
 use tacit_types::limits::FRAME_MAX_BYTES;
+use tacit_types::{EncodedFrame, FramePayload};
 
-fn real() -> Vec<Encoded> {
+fn real() -> Vec<EncodedFrame> {
     encode_all(&(0..60).map(voice).collect::<Vec<_>>())
 }
 
@@ -44,7 +44,7 @@ fn use_up(decoder: &mut Decoder, payload: &FramePayload, back: u32, count: &mut 
     assert!(out.iter().all(|s| s.abs() <= 1.0));
 }
 
-fn still_works(decoder: &mut Decoder, frames: &[Encoded]) {
+fn still_works(decoder: &mut Decoder, frames: &[EncodedFrame]) {
     let mut out = SILENCE;
     for frame in frames {
         decoder
@@ -55,7 +55,7 @@ fn still_works(decoder: &mut Decoder, frames: &[Encoded]) {
 }
 
 /// Chance that a frame is kept as it is but for a few bytes, or is all noise.
-fn altered(dice: &mut Dice, good: &[Encoded], round: usize) -> FramePayload {
+fn altered(dice: &mut Dice, good: &[EncodedFrame], round: usize) -> FramePayload {
     let mut bytes = good[round % good.len()].full.as_slice().to_vec();
     match round % 4 {
         0 => {

@@ -1,7 +1,7 @@
 //! One packet's plaintext, encoded and decoded.
 
-use tacit_types::limits::{OPUS_FRAME_BYTES, PACKET_PLAINTEXT_BYTES, REPEATED_FRAMES};
-use tacit_types::{FrameNumber, LegIndex, Path, SlotNumber};
+use tacit_types::limits::{PACKET_PLAINTEXT_BYTES, REPEATED_FRAMES_MAX};
+use tacit_types::{FrameNumber, FramePayload, LegIndex, Path, Reach, SlotNumber};
 
 use crate::control::ControlBlock;
 use crate::layout;
@@ -9,27 +9,27 @@ use crate::limits::{CONTROL_BODY_BYTES, REPORTS_IN_PACKET};
 use crate::report::{ArrivalReport, Reports};
 use crate::time::MediaTime;
 
-/// One encoded Opus frame.
-pub type Frame = [u8; OPUS_FRAME_BYTES];
-
-/// The current frame and the repeats of those before it.
-pub const FRAMES_IN_PACKET: usize = 1 + REPEATED_FRAMES;
+/// The current frame and the most repeats of those before it.
+pub const FRAMES_IN_PACKET: usize = 1 + REPEATED_FRAMES_MAX;
 
 /// Why an authentic plaintext was dropped. Only a peer that breaks the protocol can cause it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// The frame mask names more than five frames.
-    #[error("frame mask at offset 12 has a bit above 4 set")]
-    FrameMask,
+    /// The nearest frame that DRED restores lies behind the farthest, or only one of them is none.
+    #[error("the reach at offset 12 is not nearest ≤ farthest")]
+    Reach,
+    /// A frame is longer than frames are, or reaches beyond the packet.
+    #[error("a frame's length is above 140 or beyond the packet's end")]
+    FrameLength,
     /// A present frame has a number below zero.
-    #[error("a frame at offset 14 would have a number below zero")]
+    #[error("a frame would have a number below zero")]
     FrameNumber,
     /// More arrival reports than there is room for.
-    #[error("report count at offset 13 is above 10")]
+    #[error("report count at offset 14 is above 10")]
     ReportCount,
     /// A control body longer than its room.
-    #[error("control length at offset 379 is above 40")]
+    #[error("control length at offset 20 is above 40")]
     ControlLength,
 }
 
@@ -42,63 +42,76 @@ pub struct Content {
     pub sent_at: MediaTime,
     /// Number of `payloads[0]`.
     pub newest: FrameNumber,
-    /// Frames `newest`, `newest − 1`, …; any of them may be absent.
-    pub payloads: [Option<Frame>; FRAMES_IN_PACKET],
+    /// What the DRED of `payloads[0]` restores.
+    pub reach: Reach,
+    /// Frames `newest`, `newest − 1`, …; any of them may be absent. The first is in full, with DRED,
+    /// the others are short.
+    pub payloads: [Option<FramePayload>; FRAMES_IN_PACKET],
     /// Arrivals at the sender of packets from us.
     pub reports: Reports,
     /// The reliable lane's share of this packet.
     pub control: ControlBlock,
 }
 
+/// A frame that a packet brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrived<'a> {
+    /// Its number.
+    pub number: FrameNumber,
+    /// Its bytes.
+    pub payload: &'a FramePayload,
+    /// What its DRED restores.
+    pub reach: Reach,
+}
+
 impl Content {
-    /// The frames that are present, with their numbers, newest first.
-    pub fn frames(&self) -> impl Iterator<Item = (FrameNumber, &Frame)> {
-        self.payloads
-            .iter()
-            .enumerate()
-            .filter_map(|(back, payload)| {
-                let back = u32::try_from(back).ok()?;
-                Some((
-                    FrameNumber(self.newest.0.checked_sub(back)?),
-                    payload.as_ref()?,
-                ))
+    /// The frames that are present, newest first.
+    pub fn frames(&self) -> impl Iterator<Item = Arrived<'_>> {
+        let reaches = core::iter::once(self.reach).chain(core::iter::repeat(Reach::NONE));
+        (0..)
+            .zip(&self.payloads)
+            .zip(reaches)
+            .filter_map(|((back, payload), reach)| {
+                Some(Arrived {
+                    number: FrameNumber(self.newest.0.checked_sub(back)?),
+                    payload: payload.as_ref()?,
+                    reach,
+                })
             })
     }
 
-    /// Writes the packet's plaintext; every byte of `out` is set.
+    /// Writes the packet's plaintext; every byte of `out` is set. Frames for which there is no room
+    /// are left out; the newest always fits.
     pub fn encode(&self, out: &mut [u8; PACKET_PLAINTEXT_BYTES]) {
         out.fill(0);
         put_u32(out, layout::SLOT, self.slot.0);
         put_u32(out, layout::SENT_AT, self.sent_at.0);
         put_u32(out, layout::NEWEST, self.newest.0);
-        for (index, payload) in self.payloads.iter().enumerate() {
-            if let Some(payload) = payload {
-                out[layout::FRAME_MASK] |= 1 << index;
-                let at = layout::FRAMES + index * OPUS_FRAME_BYTES;
-                out[at..at + OPUS_FRAME_BYTES].copy_from_slice(payload);
-            }
-        }
-        self.encode_reports(out);
+        out[layout::REACH_NEAREST] = self.reach.nearest();
+        out[layout::REACH_FARTHEST] = self.reach.farthest();
         put_u16(out, layout::CONTROL_SEQUENCE, self.control.sequence);
         put_u16(out, layout::CONTROL_ACKNOWLEDGED, self.control.acknowledged);
         out[layout::CONTROL_KIND] = self.control.kind;
-        let body = self.control.body();
         out[layout::CONTROL_LENGTH] = self.control.length;
-        out[layout::CONTROL_BODY..layout::CONTROL_BODY + body.len()].copy_from_slice(body);
+        let body_at = self.encode_reports(out);
+        let body = self.control.body();
+        let frames_at = body_at + body.len();
+        out[body_at..frames_at].copy_from_slice(body);
+        encode_frames(&self.payloads, &mut out[frames_at..]);
     }
 
-    fn encode_reports(&self, out: &mut [u8; PACKET_PLAINTEXT_BYTES]) {
-        for (report, at) in self
-            .reports
-            .iter()
-            .zip((layout::REPORTS..).step_by(layout::REPORT_BYTES))
-        {
+    /// Where the reports end.
+    fn encode_reports(&self, out: &mut [u8; PACKET_PLAINTEXT_BYTES]) -> usize {
+        let mut at = layout::REPORTS;
+        for report in self.reports.iter() {
             out[layout::REPORT_COUNT] += 1;
             put_u16(out, at, report.slot);
             out[at + 2] = report.path.sender.0;
             out[at + 3] = report.path.receiver.0;
             put_u16(out, at + 4, report.hold_ticks(self.sent_at));
+            at += layout::REPORT_BYTES;
         }
+        at
     }
 
     /// Reads a packet's plaintext.
@@ -107,38 +120,67 @@ impl Content {
     /// [`Malformed`] for a value outside its range; the packet is then to be dropped and counted.
     pub fn decode(plain: &[u8; PACKET_PLAINTEXT_BYTES]) -> Result<Self, Malformed> {
         let sent_at = MediaTime(get_u32(plain, layout::SENT_AT));
+        let newest = FrameNumber(get_u32(plain, layout::NEWEST));
+        let reports = decode_reports(plain, sent_at)?;
+        let body_at = layout::REPORTS + reports.as_slice().len() * layout::REPORT_BYTES;
+        let control = decode_control(plain, body_at)?;
+        let frames_at = body_at + control.body().len();
         Ok(Self {
             slot: SlotNumber(get_u32(plain, layout::SLOT)),
             sent_at,
-            newest: FrameNumber(get_u32(plain, layout::NEWEST)),
-            payloads: decode_frames(plain)?,
-            reports: decode_reports(plain, sent_at)?,
-            control: decode_control(plain)?,
+            newest,
+            reach: decode_reach(plain)?,
+            payloads: decode_frames(&plain[frames_at..], newest)?,
+            reports,
+            control,
         })
     }
 }
 
-fn decode_frames(
-    plain: &[u8; PACKET_PLAINTEXT_BYTES],
-) -> Result<[Option<Frame>; FRAMES_IN_PACKET], Malformed> {
-    let mask = plain[layout::FRAME_MASK];
-    if mask >> FRAMES_IN_PACKET != 0 {
-        return Err(Malformed::FrameMask);
-    }
-    if get_u32(plain, layout::NEWEST)
-        .checked_sub(mask.checked_ilog2().unwrap_or(0))
-        .is_none()
-    {
-        return Err(Malformed::FrameNumber);
-    }
-    let mut payloads = [None; FRAMES_IN_PACKET];
-    for (index, payload) in payloads.iter_mut().enumerate() {
-        if mask & (1 << index) != 0 {
-            let at = layout::FRAMES + index * OPUS_FRAME_BYTES;
-            let mut frame = [0; OPUS_FRAME_BYTES];
-            frame.copy_from_slice(&plain[at..at + OPUS_FRAME_BYTES]);
-            *payload = Some(frame);
+/// `room` is zero, which is how an absent frame is written.
+fn encode_frames(payloads: &[Option<FramePayload>; FRAMES_IN_PACKET], room: &mut [u8]) {
+    let mut at = 0;
+    for payload in payloads {
+        let bytes = payload.as_ref().map_or(&[][..], FramePayload::as_slice);
+        if let Some([length, rest @ ..]) = room.get_mut(at..=at + bytes.len()) {
+            rest.copy_from_slice(bytes);
+            *length = payload.map_or(0, |payload| payload.length());
+            at += bytes.len();
         }
+        at += 1;
+    }
+}
+
+fn decode_reach(plain: &[u8; PACKET_PLAINTEXT_BYTES]) -> Result<Reach, Malformed> {
+    match (plain[layout::REACH_NEAREST], plain[layout::REACH_FARTHEST]) {
+        (0, 0) => Ok(Reach::NONE),
+        (nearest, farthest) if nearest > 0 && nearest <= farthest => {
+            Ok(Reach::new(nearest, farthest))
+        }
+        _ => Err(Malformed::Reach),
+    }
+}
+
+fn decode_frames(
+    mut rest: &[u8],
+    newest: FrameNumber,
+) -> Result<[Option<FramePayload>; FRAMES_IN_PACKET], Malformed> {
+    let mut payloads = [None; FRAMES_IN_PACKET];
+    for (back, payload) in (0..).zip(&mut payloads) {
+        let Some((&length, behind)) = rest.split_first() else {
+            break;
+        };
+        let (bytes, behind) = behind
+            .split_at_checked(usize::from(length))
+            .ok_or(Malformed::FrameLength)?;
+        rest = behind;
+        if bytes.is_empty() {
+            continue;
+        }
+        if newest.0 < back {
+            return Err(Malformed::FrameNumber);
+        }
+        *payload = Some(FramePayload::new(bytes).ok_or(Malformed::FrameLength)?);
     }
     Ok(payloads)
 }
@@ -170,16 +212,18 @@ fn decode_reports(
     Ok(reports)
 }
 
-fn decode_control(plain: &[u8; PACKET_PLAINTEXT_BYTES]) -> Result<ControlBlock, Malformed> {
+fn decode_control(
+    plain: &[u8; PACKET_PLAINTEXT_BYTES],
+    body_at: usize,
+) -> Result<ControlBlock, Malformed> {
     let length = usize::from(plain[layout::CONTROL_LENGTH]);
     if length > CONTROL_BODY_BYTES {
         return Err(Malformed::ControlLength);
     }
-    let body = &plain[layout::CONTROL_BODY..layout::CONTROL_BODY + length];
     let mut block = ControlBlock::message(
         get_u16(plain, layout::CONTROL_SEQUENCE),
         plain[layout::CONTROL_KIND],
-        body,
+        &plain[body_at..body_at + length],
     );
     block.acknowledged = get_u16(plain, layout::CONTROL_ACKNOWLEDGED);
     Ok(block)

@@ -8,20 +8,23 @@
 //!                 └────────────◄── arrivals to report ◄──────────────────────┘
 //! ```
 //!
-//! Every packet has the same 424 bytes of plaintext whatever it holds; every offset is in
-//! [`layout`]. A packet carries the current frame and the four before it, the arrivals of the last
-//! packets from the peer, and one message of a small reliable in-order lane.
+//! Every packet has the same 424 bytes of plaintext whatever it holds, as [`layout`] says. A packet
+//! carries the arrivals of the last packets from the peer, one message of a small reliable in-order
+//! lane, the current frame with its DRED, and short forms of as many frames before it as fit: four
+//! in speech, six in pauses.
 //!
 //! ```
 //! use core::time::Duration;
 //! use tacit_packet::{Content, MediaTime, Packetizer};
-//! use tacit_types::{FrameNumber, SlotNumber};
+//! use tacit_types::{EncodedFrame, FrameNumber, FramePayload, SlotNumber};
 //!
+//! let payload = FramePayload::new(&[7; 60]).expect("not too long");
 //! let mut packetizer = Packetizer::new();
-//! packetizer.push_frame(FrameNumber(0), &[7; 60]);
+//! packetizer.push_frame(FrameNumber(0), &EncodedFrame::plain(payload));
 //! let plaintext = packetizer.next(SlotNumber(0), MediaTime::from_elapsed(Duration::ZERO));
 //! let content = Content::decode(&plaintext).expect("what we encode, we decode");
-//! assert_eq!(content.frames().next(), Some((FrameNumber(0), &[7; 60])));
+//! let frame = content.frames().next().expect("there is one");
+//! assert_eq!((frame.number, *frame.payload), (FrameNumber(0), payload));
 //! ```
 //!
 //! **Not in this crate:** encryption, sockets, clocks, randomness, which leg a packet takes
@@ -37,7 +40,7 @@ mod report;
 mod store;
 mod time;
 
-pub use content::{Content, FRAMES_IN_PACKET, Frame, Malformed};
+pub use content::{Arrived, Content, FRAMES_IN_PACKET, Malformed};
 pub use control::{ControlBlock, ControlCounters, ControlLane, ControlMessage, LaneFull};
 pub use packetizer::Packetizer;
 pub use report::{ArrivalReport, ReportCollector, Reports};

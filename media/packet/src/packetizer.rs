@@ -1,20 +1,23 @@
 //! Puts together what the next packet says.
 
 use tacit_types::limits::PACKET_PLAINTEXT_BYTES;
-use tacit_types::{FrameNumber, Path, SlotNumber};
+use tacit_types::{EncodedFrame, FrameNumber, FramePayload, Path, Reach, SlotNumber};
 
-use crate::content::{Content, FRAMES_IN_PACKET, Frame};
+use crate::content::{Content, FRAMES_IN_PACKET};
 use crate::control::{ControlBlock, ControlLane, ControlMessage, LaneFull};
 use crate::report::ReportCollector;
 use crate::time::MediaTime;
 
-/// One direction's outgoing packets: the last five frames, the reports on what the peer sent and
+/// One direction's outgoing packets: the last frames, the reports on what the peer sent and
 /// the control lane.
 #[derive(Clone, Debug, Default)]
 pub struct Packetizer {
     newest: FrameNumber,
-    /// Frames `newest`, `newest − 1`, …
-    frames: [Option<Frame>; FRAMES_IN_PACKET],
+    /// Frames `newest`, in full, and `newest − 1`, …, short.
+    frames: [Option<FramePayload>; FRAMES_IN_PACKET],
+    /// Short form of the newest, for when it is newest no more.
+    short: Option<FramePayload>,
+    reach: Reach,
     reports: ReportCollector,
     control: ControlLane,
 }
@@ -28,7 +31,7 @@ impl Packetizer {
 
     /// Takes the next encoded frame. A number that skips some leaves holes; one that is not newer
     /// than the newest is ignored and answered with false.
-    pub fn push_frame(&mut self, number: FrameNumber, frame: &Frame) -> bool {
+    pub fn push_frame(&mut self, number: FrameNumber, frame: &EncodedFrame) -> bool {
         if self.frames[0].is_some() && number <= self.newest {
             return false;
         }
@@ -36,16 +39,21 @@ impl Packetizer {
         let ahead = usize::try_from(ahead)
             .unwrap_or(usize::MAX)
             .min(FRAMES_IN_PACKET);
+        self.frames[0] = self.short;
         self.frames.rotate_right(ahead % FRAMES_IN_PACKET);
         self.frames[..ahead].fill(None);
         self.newest = number;
-        self.frames[0] = Some(*frame);
+        self.frames[0] = Some(frame.full);
+        self.short = Some(frame.short);
+        self.reach = frame.reach;
         true
     }
 
     /// Forgets the frames: the packets that follow carry none until new ones are pushed.
     pub fn clear_frames(&mut self) {
         self.frames = [None; FRAMES_IN_PACKET];
+        self.short = None;
+        self.reach = Reach::NONE;
     }
 
     /// The plaintext of the packet of `slot`, sent at `now` on our media clock.
@@ -55,6 +63,7 @@ impl Packetizer {
             slot,
             sent_at: now,
             newest: self.newest,
+            reach: self.reach,
             payloads: self.frames,
             reports: self.reports.take(now),
             control: self.control.block(),

@@ -5,7 +5,7 @@ use tacit_packet::{
     ArrivalReport, Content, ControlBlock, ControlMessage, Malformed, MediaTime, Packetizer,
     Reports, layout,
 };
-use tacit_types::{FrameNumber, LegIndex, Path, SlotNumber};
+use tacit_types::{EncodedFrame, FrameNumber, FramePayload, LegIndex, Path, Reach, SlotNumber};
 
 fn full() -> Content {
     let mut reports = Reports::default();
@@ -35,20 +35,23 @@ fn full() -> Content {
     );
     let mut control = ControlBlock::message(9, 3, &[0xc3; 32]);
     control.acknowledged = 8;
+    let mut payloads = [None; 7];
+    payloads[0] = Some(bytes(1, 140));
+    payloads[1] = Some(bytes(2, 60));
+    payloads[3] = Some(bytes(4, 1));
     Content {
         slot: SlotNumber(0x0102_0304),
         sent_at: MediaTime(1_000_000),
         newest: FrameNumber(0x0506_0708),
-        payloads: [
-            Some([1; 60]),
-            Some([2; 60]),
-            None,
-            Some([4; 60]),
-            Some([5; 60]),
-        ],
+        reach: Reach::new(2, 24),
+        payloads,
         reports,
         control,
     }
+}
+
+fn bytes(value: u8, length: usize) -> FramePayload {
+    FramePayload::new(&vec![value; length]).expect("1 to 140 bytes")
 }
 
 #[test]
@@ -58,15 +61,17 @@ fn every_field_is_where_the_layout_says() {
     assert_eq!(plain[0..4], [1, 2, 3, 4]);
     assert_eq!(plain[4..8], 1_000_000u32.to_be_bytes());
     assert_eq!(plain[8..12], [5, 6, 7, 8]);
-    assert_eq!(plain[12..14], [0b1_1011, 10]);
-    for (index, byte) in [1, 2, 0, 4, 5].into_iter().enumerate() {
-        assert_eq!(plain[14 + 60 * index..74 + 60 * index], [byte; 60]);
-    }
+    assert_eq!(plain[12..15], [2, 24, 10]);
+    assert_eq!(plain[15..21], [0, 9, 0, 8, 3, 32]);
     let [high, low] = 501u16.to_be_bytes();
-    assert_eq!(plain[320..326], [high, low, 1, 101, 0, 160]);
-    assert_eq!(plain[374..380], [0, 9, 0, 8, 3, 32]);
-    assert_eq!(plain[380..412], [0xc3; 32]);
-    assert_eq!(plain[412..424], [0; 12]);
+    assert_eq!(plain[27..33], [high, low, 1, 101, 0, 160]);
+    assert_eq!(plain[81..113], [0xc3; 32]);
+    assert_eq!(plain[113], 140);
+    assert_eq!(plain[114..254], [1; 140]);
+    assert_eq!(plain[254], 60);
+    assert_eq!(plain[255..315], [2; 60]);
+    assert_eq!(plain[315..318], [0, 1, 4]);
+    assert_eq!(plain[318..424], [0; 106]);
     assert_eq!(Content::decode(&plain), Ok(full()));
 }
 
@@ -79,58 +84,107 @@ fn values_out_of_range_are_refused() {
         changed[at] = value;
         Content::decode(&changed)
     };
-    for bit in 5..8 {
-        assert_eq!(
-            with(layout::FRAME_MASK, 1 << bit),
-            Err(Malformed::FrameMask)
-        );
-    }
+    assert_eq!(with(layout::REACH_NEAREST, 25), Err(Malformed::Reach));
+    assert_eq!(with(layout::REACH_NEAREST, 0), Err(Malformed::Reach));
+    assert_eq!(with(layout::REACH_FARTHEST, 0), Err(Malformed::Reach));
     assert_eq!(with(layout::REPORT_COUNT, 11), Err(Malformed::ReportCount));
     assert_eq!(
         with(layout::CONTROL_LENGTH, 41),
         Err(Malformed::ControlLength)
     );
-    assert!(
-        with(layout::RESERVED, 77).is_ok(),
-        "reserved bytes are ignored"
-    );
+    // 140 bytes at 113: 141, and all beyond the end.
+    for length in [141, 255] {
+        assert_eq!(with(113, length), Err(Malformed::FrameLength));
+    }
+    // The second, at 254: what is left is 169 bytes.
+    assert_eq!(with(254, 170), Err(Malformed::FrameLength));
     let mut early = plain;
-    early[layout::NEWEST..layout::NEWEST + 4].copy_from_slice(&3u32.to_be_bytes());
+    early[layout::NEWEST..layout::NEWEST + 4].copy_from_slice(&2u32.to_be_bytes());
     assert_eq!(Content::decode(&early), Err(Malformed::FrameNumber));
+    // Behind the seventh frame nothing is read.
+    assert!(with(423, 77).is_ok(), "the rest is ignored");
+}
+
+/// What a packet brings: number, length and whether there is DRED.
+fn carried(packetizer: &mut Packetizer) -> Vec<(u32, u8, bool)> {
+    let plain = packetizer.next(SlotNumber(0), MediaTime(0));
+    let content = Content::decode(&plain).expect("ours");
+    content
+        .frames()
+        .map(|arrived| {
+            let dred = arrived.reach != Reach::NONE;
+            (arrived.number.0, arrived.payload.length(), dred)
+        })
+        .collect()
+}
+
+/// A frame of so many bytes with DRED, half of it speech.
+fn frame(length: usize) -> EncodedFrame {
+    EncodedFrame {
+        full: bytes(7, length),
+        short: bytes(8, length / 2),
+        reach: Reach::new(1, 24),
+    }
 }
 
 #[test]
-fn the_last_five_frames_ride_along() {
+fn the_last_frames_ride_along_without_their_dred() {
     let mut packetizer = Packetizer::new();
-    let frames = |packetizer: &mut Packetizer| {
-        let plain = packetizer.next(SlotNumber(0), MediaTime(0));
-        let content = Content::decode(&plain).expect("ours");
-        content
-            .frames()
-            .map(|(number, payload)| (number.0, payload[0]))
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(frames(&mut packetizer), []);
-    for number in 0..7u8 {
-        assert!(packetizer.push_frame(FrameNumber(number.into()), &[number; 60]));
+    assert_eq!(carried(&mut packetizer), []);
+    for number in 0..9 {
+        assert!(packetizer.push_frame(FrameNumber(number), &frame(100)));
     }
-    assert_eq!(
-        frames(&mut packetizer),
-        [(6, 6), (5, 5), (4, 4), (3, 3), (2, 2)]
-    );
+    let repeats = |numbers: &[u32]| numbers.iter().map(|n| (*n, 50, false)).collect::<Vec<_>>();
+    let found = carried(&mut packetizer);
+    assert_eq!(found[0], (8, 100, true));
+    assert_eq!(found[1..], repeats(&[7, 6, 5, 4, 3]));
+    assert_eq!(carried(&mut packetizer), found, "also in the next packet");
     assert!(
-        !packetizer.push_frame(FrameNumber(6), &[9; 60]),
+        !packetizer.push_frame(FrameNumber(8), &frame(60)),
         "not newer"
     );
-    assert!(
-        packetizer.push_frame(FrameNumber(9), &[9; 60]),
-        "two are missing"
-    );
-    assert_eq!(frames(&mut packetizer), [(9, 9), (6, 6), (5, 5)]);
-    assert!(packetizer.push_frame(FrameNumber(1000), &[1; 60]));
-    assert_eq!(frames(&mut packetizer), [(1000, 1)]);
+    assert!(packetizer.push_frame(FrameNumber(11), &frame(60)));
+    let found = carried(&mut packetizer);
+    assert_eq!(found[0], (11, 60, true), "two are missing");
+    assert_eq!(found[1..], repeats(&[8, 7, 6, 5]));
+    assert!(packetizer.push_frame(FrameNumber(1000), &frame(60)));
+    assert_eq!(carried(&mut packetizer), [(1000, 60, true)]);
     packetizer.clear_frames();
-    assert_eq!(frames(&mut packetizer), []);
+    assert_eq!(carried(&mut packetizer), []);
+}
+
+#[test]
+fn as_many_repeats_ride_along_as_there_is_room_for() {
+    let mut packetizer = Packetizer::new();
+    let path = Path {
+        sender: LegIndex(0),
+        receiver: LegIndex(0),
+    };
+    let mut counts = Vec::new();
+    for number in 0..60 {
+        // Long, median, and short as in a pause.
+        let length = [140, 104, 60][number / 20];
+        let number = u32::try_from(number).expect("small");
+        packetizer.record_arrival(SlotNumber(number), path, MediaTime(number * 160));
+        packetizer.push_frame(FrameNumber(number), &frame(length));
+        let plain = packetizer.next(SlotNumber(number), MediaTime(number * 160));
+        let content = Content::decode(&plain).expect("ours");
+        counts.push((
+            content.reports.as_slice().len(),
+            content.frames().count() - 1,
+        ));
+    }
+    // Long ones are left out for shorter ones before them.
+    assert_eq!(
+        [counts[19], counts[39], counts[59]],
+        [(8, 3), (8, 4), (8, 6)]
+    );
+    packetizer
+        .send_control(ControlMessage::SasCommit([1; 32]))
+        .expect("it is empty");
+    packetizer.push_frame(FrameNumber(60), &frame(140));
+    let most = Content::decode(&packetizer.next(SlotNumber(60), MediaTime(9600))).expect("ours");
+    assert_eq!(most.frames().next().map(|f| f.payload.length()), Some(140));
 }
 
 #[test]
@@ -200,20 +254,32 @@ fn old_arrivals_are_not_reported() {
 
 proptest! {
     #[test]
-    fn any_bytes_decode_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 424), tame: bool) {
+    fn any_bytes_decode_or_are_refused(
+        bytes in prop::collection::vec(any::<u8>(), 424),
+        lengths in prop::option::of(prop::collection::vec(0_u8..60, 7)),
+    ) {
         let mut plain: [u8; 424] = bytes.try_into().expect("424");
-        if tame {
-            plain[layout::FRAME_MASK] &= 0x1f;
+        if let Some(lengths) = &lengths {
+            plain[layout::REACH_NEAREST] = 1 + plain[layout::REACH_NEAREST] % 5;
+            plain[layout::REACH_FARTHEST] |= 8;
             plain[layout::REPORT_COUNT] %= 11;
             plain[layout::CONTROL_LENGTH] %= 41;
+            let mut at = 21 + 6 * usize::from(plain[layout::REPORT_COUNT])
+                + usize::from(plain[layout::CONTROL_LENGTH]);
+            for &length in lengths {
+                if at < 424 {
+                    plain[at] = length.min(u8::try_from(423 - at).unwrap_or(u8::MAX));
+                    at += 1 + usize::from(plain[at]);
+                }
+            }
         }
         if let Ok(content) = Content::decode(&plain) {
-            prop_assert!(content.frames().count() <= 5);
+            prop_assert!(content.frames().count() <= 7);
             let mut again = [0; 424];
             content.encode(&mut again);
             prop_assert_eq!(Content::decode(&again), Ok(content));
         } else {
-            prop_assert!(!tame || plain[8..11] == [0; 3], "only a frame below zero is left");
+            prop_assert!(lengths.is_none() || plain[8..11] == [0; 3], "only a frame below zero is left");
         }
     }
 

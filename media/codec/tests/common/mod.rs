@@ -1,7 +1,8 @@
 //! Sounds and chance for the codec's tests.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use tacit_codec::{Encoded, Encoder, FrameSamples};
+use tacit_codec::{Encoder, FrameSamples};
+use tacit_types::EncodedFrame;
 
 pub(crate) const SILENCE: FrameSamples = [0.0; 960];
 
@@ -42,7 +43,7 @@ pub(crate) fn power(samples: &[f32]) -> f32 {
     samples.iter().map(|s| s * s).sum::<f32>() / samples.len() as f32
 }
 
-pub(crate) fn encode_all(frames: &[FrameSamples]) -> Vec<Encoded> {
+pub(crate) fn encode_all(frames: &[FrameSamples]) -> Vec<EncodedFrame> {
     let mut encoder = Encoder::new().expect("libopus starts");
     frames
         .iter()
