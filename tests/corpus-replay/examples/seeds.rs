@@ -23,8 +23,11 @@ use tacit_signaling::payload::{
     Reply, ResyncOffer, ResyncReply, Status,
 };
 use tacit_signaling::{Frame, Handle, Opening, PipeMessage, Rate, Response};
-use tacit_types::limits::{OPUS_FRAME_BYTES, PACKET_PLAINTEXT_BYTES};
-use tacit_types::{FrameNumber, LegKind, MailboxId, OnionKey, SecretBytes, SlotNumber, UnixTime};
+use tacit_types::limits::{FRAME_SAMPLES, PACKET_PLAINTEXT_BYTES};
+use tacit_types::{
+    FrameNumber, FramePayload, LegKind, MailboxId, OnionKey, Reach, SecretBytes, SlotNumber,
+    UnixTime,
+};
 
 type Seeds = Vec<(&'static str, &'static str, Vec<u8>)>;
 
@@ -366,19 +369,47 @@ fn machines(seeds: &mut Seeds) {
 }
 
 fn media(seeds: &mut Seeds) {
+    let mut payloads = [FramePayload::new(&[0x5a; 50]); 7];
+    payloads[0] = FramePayload::new(&[0x5a; 104]);
     let content = Content {
         slot: SlotNumber(7),
         sent_at: MediaTime(1120),
         newest: FrameNumber(7),
-        payloads: [Some([0x5a; OPUS_FRAME_BYTES]); 5],
+        reach: Reach::new(1, 24),
+        payloads,
         reports: Default::default(),
         control: ControlBlock::message(1, 3, &[0xaa; 32]),
     };
     let mut plain = [0; PACKET_PLAINTEXT_BYTES];
     content.encode(&mut plain);
     seeds.push(("packet_content", "full", plain.to_vec()));
-    let control = &plain[tacit_packet::layout::CONTROL_SEQUENCE..];
+    let control = &plain[tacit_packet::layout::CONTROL_SEQUENCE..][..46];
     seeds.push(("control", "commit", control.to_vec()));
+    seeds.push(("codec", "voice", voice()));
+}
+
+/// A buzz, encoded: the last frames of a second, each behind how far back it is asked to repair and
+/// its length.
+fn voice() -> Vec<u8> {
+    let mut encoder = tacit_codec::Encoder::new().expect("libopus starts");
+    let mut bytes = Vec::new();
+    for frame in 0..50 {
+        let samples = core::array::from_fn(|i| {
+            let place = (frame * FRAME_SAMPLES + i) % 400;
+            0.3 - place as f32 / 800.0
+        });
+        let encoded = encoder.encode(&samples).expect("any sound encodes");
+        if frame >= 46 {
+            let payload = if frame % 2 == 0 {
+                encoded.full
+            } else {
+                encoded.short
+            };
+            bytes.extend([20, payload.length()]);
+            bytes.extend(payload.as_slice());
+        }
+    }
+    bytes
 }
 
 fn files(seeds: &mut Seeds) -> std::io::Result<()> {

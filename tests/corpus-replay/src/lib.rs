@@ -32,6 +32,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     target("callee", signaling::callee),
     target("caller", signaling::caller),
+    target("codec", media::codec),
     #[cfg(feature = "config")]
     target("config", files::config),
     target("control", media::control),

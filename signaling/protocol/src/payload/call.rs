@@ -7,18 +7,19 @@ use crate::limits::{OFFER_BYTES, OFFER_TOKENS, PROTOCOL_VERSION, REFILL_TOKENS, 
 use crate::wire::{Reader, Writer};
 use tacit_crypto::wallet::{BatchNumber, Refill};
 use tacit_types::LegKind;
-use tacit_types::limits::{MAX_LEGS, OPUS_FRAME_BYTES, REPEATED_FRAMES};
+use tacit_types::limits::{FRAME_MAX_BYTES, MAX_LEGS, REPEATED_FRAMES_MAX};
 
-/// How speech is encoded. Fixed for a call, so that sizes never tell.
+/// How speech is encoded. Fixed for a call. What differs from frame to frame stays inside packets of
+/// one size, so that sizes never tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodecParameters {
-    /// 1: Opus, mono, 48 kHz, constant size, no DTX.
+    /// 1: Opus, mono, 48 kHz, with DRED, no DTX.
     pub codec: u8,
     /// Media in a frame, milliseconds.
     pub frame_ms: u8,
-    /// Bytes of an encoded frame.
+    /// Most bytes of an encoded frame.
     pub frame_bytes: u8,
-    /// Frames that each packet repeats after the current one.
+    /// Most frames that a packet repeats after the current one.
     pub repeated: u8,
 }
 
@@ -27,8 +28,8 @@ impl CodecParameters {
     pub const VERSION_1: Self = Self {
         codec: 1,
         frame_ms: 20,
-        frame_bytes: OPUS_FRAME_BYTES as u8,
-        repeated: REPEATED_FRAMES as u8,
+        frame_bytes: FRAME_MAX_BYTES as u8,
+        repeated: REPEATED_FRAMES_MAX as u8,
     };
 }
 

@@ -295,7 +295,7 @@ fn opening_payloads() -> Vec<Value> {
         refill: None,
         resync: Some(token(0xc0)),
     };
-    let codec = json!([1, 20, 60, 4]);
+    let codec = json!([1, 20, 140, 6]);
     vec![
         opening(
             "call message 1",
