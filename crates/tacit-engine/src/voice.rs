@@ -5,7 +5,7 @@ use std::time::Duration;
 use tacit_audio::{AudioIo, Block, DeviceChoice, SILENCE};
 use tacit_codec::{Decoder, Encoder, FrameSamples};
 use tacit_playout::{Loudness, Pull};
-use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES, OPUS_FRAME_BYTES};
+use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES};
 use tacit_types::{FrameNumber, Reason, Timestamp};
 
 use crate::core::MediaCore;
@@ -85,11 +85,10 @@ impl Voice {
         if self.muted {
             pcm.fill(0.0);
         }
-        let mut frame = [0; OPUS_FRAME_BYTES];
-        if self.encoder.encode(&pcm, &mut frame).is_err() {
+        let Ok(frame) = self.encoder.encode(&pcm) else {
             // Nothing in 960 finite samples can make libopus fail; the slot goes without a frame.
             return;
-        }
+        };
         let number = core.next_frame_number();
         let position = self.position;
         self.position += FRAME_SAMPLES as i64;
@@ -122,30 +121,48 @@ impl Voice {
         let heard_at = now + self.io.playback.delay();
         self.given = 0;
         loop {
-            match core.pull(now) {
+            let pull = core.pull(now);
+            let (kind, frame) = match &pull {
                 Pull::Decode { frame, payload } => {
-                    if self.decoder.decode(&payload, &mut self.played).is_err() {
-                        self.conceal();
-                    }
-                    core.heard(loudness(&self.played));
+                    let decoded = self.decoder.decode(payload, &mut self.played);
                     self.first_played.get_or_insert(heard_at);
-                    return self.note(TraceKind::Played, frame, heard_at, -1);
+                    self.made_good(core, &pull, decoded.is_ok());
+                    (TraceKind::Played, *frame)
+                }
+                Pull::Repair { frame, back, later } => {
+                    let repaired = self.decoder.repair(later, *back, &mut self.played);
+                    let kind = match self.made_good(core, &pull, repaired.is_ok()) {
+                        true => TraceKind::Repaired,
+                        false => TraceKind::Concealed,
+                    };
+                    (kind, *frame)
                 }
                 Pull::Conceal { frame, .. } => {
                     self.conceal();
-                    core.heard(loudness(&self.played));
-                    return self.note(TraceKind::Concealed, frame, heard_at, -1);
+                    (TraceKind::Concealed, *frame)
                 }
                 Pull::Skip { frame, payload } => {
                     // Decoded and thrown away, so that the decoder does not lose its thread.
                     if let Some(payload) = payload {
-                        let _ = self.decoder.decode(&payload, &mut self.played);
+                        let _ = self.decoder.decode(payload, &mut self.played);
                     }
-                    self.note(TraceKind::Skipped, frame, heard_at, -1);
+                    self.note(TraceKind::Skipped, *frame, heard_at, -1);
+                    continue;
                 }
                 _ => return self.played.fill(0.0),
-            }
+            };
+            core.heard(loudness(&self.played));
+            return self.note(kind, frame, heard_at, -1);
         }
+    }
+
+    /// Conceals, and says so, where the decoder could do nothing with what the peer sent.
+    fn made_good(&mut self, core: &mut MediaCore, pull: &Pull, good: bool) -> bool {
+        if !good {
+            self.conceal();
+            core.failed(pull);
+        }
+        good
     }
 
     fn conceal(&mut self) {

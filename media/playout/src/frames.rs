@@ -1,8 +1,8 @@
 //! The ring of frames: those to come and the memory of those gone.
 
-use tacit_types::limits::OPUS_FRAME_BYTES;
+use tacit_types::{FramePayload, Reach};
 
-use crate::limits::RING;
+use crate::limits::{AHEAD, RING};
 
 /// What is known of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,8 @@ pub(crate) enum State {
 struct Place {
     frame: u32,
     state: State,
-    payload: [u8; OPUS_FRAME_BYTES],
+    /// There as long as the frame is buffered.
+    content: Option<(FramePayload, Reach)>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ impl Frames {
         let empty = Place {
             frame: 0,
             state: State::Missing,
-            payload: [0; OPUS_FRAME_BYTES],
+            content: None,
         };
         Self {
             places: vec![empty; RING],
@@ -40,9 +41,10 @@ impl Frames {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.places
-            .iter_mut()
-            .for_each(|place| place.state = State::Missing);
+        for place in &mut self.places {
+            place.state = State::Missing;
+            place.content = None;
+        }
     }
 
     pub(crate) fn state(&self, frame: u32) -> State {
@@ -54,22 +56,57 @@ impl Frames {
         }
     }
 
-    pub(crate) fn put(&mut self, frame: u32, state: State, payload: &[u8; OPUS_FRAME_BYTES]) {
+    /// Marks a frame as buffered.
+    pub(crate) fn put(&mut self, frame: u32, payload: &FramePayload, reach: Reach) {
         self.places[index(frame)] = Place {
             frame,
-            state,
-            payload: *payload,
+            state: State::Buffered,
+            content: Some((*payload, reach)),
         };
     }
 
+    /// Marks a frame as seen and not wanted any more.
+    pub(crate) fn put_gone(&mut self, frame: u32) {
+        self.places[index(frame)] = Place {
+            frame,
+            state: State::Gone,
+            content: None,
+        };
+    }
+
+    /// Takes a further copy of a buffered frame in the first one's stead, if it can repair and the
+    /// first one cannot.
+    pub(crate) fn improve(&mut self, frame: u32, payload: &FramePayload, reach: Reach) {
+        let place = &self.places[index(frame)];
+        let poor = matches!(place.content, Some((_, Reach::NONE)));
+        if place.frame == frame && poor && reach != Reach::NONE {
+            self.put(frame, payload, reach);
+        }
+    }
+
     /// Takes a buffered frame out; it stays remembered.
-    pub(crate) fn take(&mut self, frame: u32) -> Option<[u8; OPUS_FRAME_BYTES]> {
+    pub(crate) fn take(&mut self, frame: u32) -> Option<FramePayload> {
         if self.state(frame) != State::Buffered {
             return None;
         }
         let place = &mut self.places[index(frame)];
         place.state = State::Gone;
-        Some(place.payload)
+        let (payload, _) = place.content.take()?;
+        Some(payload)
+    }
+
+    /// The nearest buffered frame after a missing one whose DRED restores it, and how much later it
+    /// is.
+    pub(crate) fn repairer(&self, missing: u32) -> Option<(u32, FramePayload)> {
+        if self.state(missing) == State::Buffered {
+            return None;
+        }
+        (1..AHEAD).find_map(|back| {
+            let later = missing.checked_add(back)?;
+            let place = &self.places[index(later)];
+            let (payload, reach) = place.content.as_ref().filter(|_| place.frame == later)?;
+            reach.covers(back).then_some((back, *payload))
+        })
     }
 
     /// Buffered frames.

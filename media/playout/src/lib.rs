@@ -1,7 +1,7 @@
 //! Playout buffer: frames go in as they arrive and come out one every 20 ms.
 //!
 //! ```text
-//!   insert (first copy wins) ──► ring of frames ──► pull ──► Decode · Conceal · Skip · Wait
+//!   insert (first copy wins) ──► ring of frames ──► pull ──► Decode · Repair · Conceal · Skip · Wait
 //!          │                                         ▲
 //!          └► transit of each first copy ──► target ─┘
 //! ```
@@ -17,7 +17,8 @@
 //!   arrives is played whole, only later.
 //! - **Down within seconds:** when the delay stays above the target, whole frames are skipped, missing
 //!   ones first, then quiet ones, and after a while any.
-//! - A frame that is missing while later ones are there is concealed and passed over.
+//! - A frame that is missing while later ones are there is repaired from the nearest of them whose
+//!   DRED reaches it, and concealed if there is none.
 //!
 //! **Not in this crate:** decoding, concealment itself, time-stretch, clocks, devices.
 #![forbid(unsafe_code)]
@@ -33,4 +34,4 @@ mod types;
 pub use config::Config;
 pub use playout::Playout;
 pub use stats::Stats;
-pub use types::{Cause, Frame, Inserted, Loudness, Pull};
+pub use types::{Cause, Inserted, Loudness, Pull};

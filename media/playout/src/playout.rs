@@ -3,14 +3,14 @@
 use core::time::Duration;
 
 use tacit_types::limits::FRAME_DURATION;
-use tacit_types::{FrameNumber, Timestamp};
+use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 
 use crate::config::Config;
 use crate::frames::{Frames, State};
 use crate::limits::{AHEAD, BEHIND, DELAY_MAX, ELSEWHERE, SKIPS_IN_A_PULL, STRANGERS};
 use crate::stats::Stats;
 use crate::transit::Transits;
-use crate::types::{Cause, Frame, Inserted, Loudness, Pull};
+use crate::types::{Cause, Inserted, Loudness, Pull};
 
 const FRAME_MICROS: i64 = 20_000;
 /// A frame that this many newer ones have overtaken says nothing of how long the next will take: it
@@ -42,7 +42,7 @@ pub struct Playout {
     gap: u32,
     /// Skips since the last pull that played or concealed.
     skips: u32,
-    /// When the last frame that was not missing was skipped, or the delay grew.
+    /// When the last frame that could have been heard was skipped, or the delay grew.
     settled: Timestamp,
     /// Since when the delay has been above the target by more than the slack.
     surplus_since: Option<Timestamp>,
@@ -73,12 +73,19 @@ impl Playout {
         }
     }
 
-    /// Takes a frame that arrived at `now`, whichever copy it is.
-    pub fn insert(&mut self, frame: FrameNumber, payload: &Frame, now: Timestamp) -> Inserted {
+    /// Takes a frame that arrived at `now`, whichever copy it is. `reach` says which frames before
+    /// it its DRED restores.
+    pub fn insert(
+        &mut self,
+        frame: FrameNumber,
+        payload: &FramePayload,
+        reach: Reach,
+        now: Timestamp,
+    ) -> Inserted {
         let frame = frame.0;
         let here = self.next.or(self.newest).unwrap_or(frame);
         if frame >= here.saturating_add(AHEAD) || frame < here.saturating_sub(ELSEWHERE) {
-            return self.insert_elsewhere(frame, payload, now);
+            return self.insert_elsewhere(frame, payload, reach, now);
         }
         self.stranger = None;
         if frame < here.saturating_sub(BEHIND) {
@@ -86,6 +93,7 @@ impl Playout {
             return Inserted::Stale;
         }
         if self.frames.state(frame) != State::Missing {
+            self.frames.improve(frame, payload, reach);
             self.stats.duplicates += 1;
             return Inserted::Duplicate;
         }
@@ -96,16 +104,22 @@ impl Playout {
         }
         if self.next.is_some_and(|next| frame < next) {
             self.stats.late += 1;
-            self.frames.put(frame, State::Gone, payload);
+            self.frames.put_gone(frame);
             return Inserted::Late;
         }
-        self.frames.put(frame, State::Buffered, payload);
+        self.frames.put(frame, payload, reach);
         Inserted::New
     }
 
     /// A jump: a sender that started again, a resumed call or nonsense. Believed after
     /// [`STRANGERS`] in a row.
-    fn insert_elsewhere(&mut self, frame: u32, payload: &Frame, now: Timestamp) -> Inserted {
+    fn insert_elsewhere(
+        &mut self,
+        frame: u32,
+        payload: &FramePayload,
+        reach: Reach,
+        now: Timestamp,
+    ) -> Inserted {
         let count = match self.stranger {
             Some((last, count)) if last.abs_diff(frame) < AHEAD => count + 1,
             _ => 1,
@@ -120,7 +134,7 @@ impl Playout {
         self.next = None;
         self.newest = None;
         self.stats.restarts += 1;
-        self.insert(FrameNumber(frame), payload, now);
+        self.insert(FrameNumber(frame), payload, reach, now);
         Inserted::Restarted
     }
 
@@ -143,6 +157,16 @@ impl Playout {
             self.stats.played += 1;
             return Pull::Decode { frame, payload };
         }
+        if let Some((back, later)) = self.frames.repairer(next) {
+            self.next = Some(next.saturating_add(1));
+            self.gap = 0;
+            self.stats.repaired += 1;
+            return Pull::Repair { frame, back, later };
+        }
+        self.conceal(next, now)
+    }
+
+    fn conceal(&mut self, next: u32, now: Timestamp) -> Pull {
         self.gap += 1;
         let gap = FRAME_DURATION.saturating_mul(self.gap);
         self.stats.longest_gap = self.stats.longest_gap.max(gap);
@@ -161,7 +185,22 @@ impl Playout {
                 self.next = Some(next.saturating_add(1));
             }
         }
-        Pull::Conceal { frame, cause }
+        Pull::Conceal {
+            frame: FrameNumber(next),
+            cause,
+        }
+    }
+
+    /// Says that the decoder could do nothing with what was handed out last, and concealed instead.
+    pub const fn failed(&mut self, pull: &Pull) {
+        let handed_out = match pull {
+            Pull::Decode { .. } => &mut self.stats.played,
+            Pull::Repair { .. } => &mut self.stats.repaired,
+            _ => return,
+        };
+        *handed_out = handed_out.saturating_sub(1);
+        self.stats.concealed += 1;
+        self.stats.failed += 1;
     }
 
     /// Says how loud what was decoded last is; the next frame is taken to be like it.
@@ -210,7 +249,7 @@ impl Playout {
         if !ahead || self.skips >= SKIPS_IN_A_PULL {
             return false;
         }
-        if self.frames.state(next) == State::Missing {
+        if self.frames.state(next) == State::Missing && self.frames.repairer(next).is_none() {
             return surplus > FRAME_MICROS;
         }
         if now.saturating_since(self.settled) < self.config.skip_interval {
@@ -225,11 +264,12 @@ impl Playout {
     }
 
     fn skip(&mut self, next: u32, now: Timestamp) -> Pull {
+        let repairable = self.frames.repairer(next).is_some();
         let payload = self.frames.take(next);
         self.next = Some(next.saturating_add(1));
         self.skips += 1;
         self.stats.skipped += 1;
-        if payload.is_some() {
+        if payload.is_some() || repairable {
             self.settled = now;
         }
         Pull::Skip {

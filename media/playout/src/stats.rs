@@ -13,6 +13,11 @@ pub struct Stats {
     pub buffered: usize,
     /// Frames handed out for decoding.
     pub played: u64,
+    /// Missing frames that were restored from a later one's DRED.
+    pub repaired: u64,
+    /// Frames of which the decoder said that it could not decode or repair them; they count as
+    /// concealed.
+    pub failed: u64,
     /// Frames that were concealed and passed over: lost media.
     pub concealed: u64,
     /// Pulls concealed while the playout stayed where it was: delay grown, no media lost.

@@ -1,10 +1,6 @@
 //! What goes in and comes out.
 
-use tacit_types::FrameNumber;
-use tacit_types::limits::OPUS_FRAME_BYTES;
-
-/// One encoded Opus frame.
-pub type Frame = [u8; OPUS_FRAME_BYTES];
+use tacit_types::{FrameNumber, FramePayload};
 
 /// What the next 20 ms of output are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +13,16 @@ pub enum Pull {
         /// Its number.
         frame: FrameNumber,
         /// Its bytes.
-        payload: Frame,
+        payload: FramePayload,
+    },
+    /// Restore this frame, which is missing, from a later one's DRED, and play it.
+    Repair {
+        /// Its number.
+        frame: FrameNumber,
+        /// How many frames later the other one is.
+        back: u32,
+        /// The later one's bytes; it stays to be played in its turn.
+        later: FramePayload,
     },
     /// Let the decoder conceal 20 ms.
     Conceal {
@@ -32,7 +37,7 @@ pub enum Pull {
         /// Its number.
         frame: FrameNumber,
         /// Its bytes, if it came.
-        payload: Option<Frame>,
+        payload: Option<FramePayload>,
     },
 }
 

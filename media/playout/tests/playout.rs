@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tacit_playout::{Cause, Config, Inserted, Loudness, Playout, Pull, Stats};
-use tacit_types::{FrameNumber, Timestamp};
+use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 
 const FRAME: u64 = 20_000;
 const START: u64 = 5_000_000;
@@ -11,10 +11,8 @@ fn at(micros: u64) -> Timestamp {
     Timestamp::from_micros(START + micros)
 }
 
-fn payload(frame: u32) -> [u8; 60] {
-    let mut payload = [0; 60];
-    payload[..4].copy_from_slice(&frame.to_be_bytes());
-    payload
+fn payload(frame: u32) -> FramePayload {
+    FramePayload::new(&frame.to_be_bytes()).expect("four bytes")
 }
 
 /// A playout, pulled every 20 ms by a loop that also inserts.
@@ -37,8 +35,12 @@ impl Bench {
     }
 
     fn insert(&mut self, frame: u32) -> Inserted {
-        self.playout
-            .insert(FrameNumber(frame), &payload(frame), at(self.now))
+        self.playout.insert(
+            FrameNumber(frame),
+            &payload(frame),
+            Reach::NONE,
+            at(self.now),
+        )
     }
 
     fn tick(&mut self) -> Pull {
@@ -260,7 +262,8 @@ proptest! {
                 2 => number % 8,
                 _ => near,
             };
-            playout.insert(FrameNumber(frame), &payload(frame), at(now));
+            let reach = Reach::new(1 + kind % 3, kind / 4);
+            playout.insert(FrameNumber(frame), &payload(frame), reach, at(now));
             if kind >= 64 {
                 continue;
             }
@@ -275,7 +278,7 @@ proptest! {
                 }
             };
             let restarts = playout.stats(at(now)).restarts;
-            if let Pull::Decode { frame, .. } = pull {
+            if let Pull::Decode { frame, .. } | Pull::Repair { frame, .. } = pull {
                 if let Some((before, then)) = last {
                     prop_assert!(frame.0 > before || restarts > then);
                 }
@@ -292,7 +295,7 @@ proptest! {
         for (frame, time) in times.into_iter().enumerate() {
             let now = Timestamp::from_micros(time);
             let frame = u32::try_from(frame).expect("few");
-            playout.insert(FrameNumber(frame), &payload(frame), now);
+            playout.insert(FrameNumber(frame), &payload(frame), Reach::NONE, now);
             playout.pull(now);
             let _ = playout.stats(now);
         }

@@ -8,8 +8,8 @@ use tacit_legs::CandidateGate;
 use tacit_packet::{Content, ControlMessage, MediaTime, Packetizer};
 use tacit_paths::{Choice, Scheduler};
 use tacit_playout::{Inserted, Loudness, Playout, Pull};
-use tacit_types::limits::{FRAME_DURATION, OPUS_FRAME_BYTES, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
-use tacit_types::{FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
+use tacit_types::limits::{FRAME_DURATION, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
+use tacit_types::{EncodedFrame, FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 /// Most events that wait to be polled; more are dropped oldest first.
 const MAX_EVENTS: usize = 64;
@@ -181,13 +181,15 @@ impl MediaCore {
             authentic: true,
             ..Arrivals::default()
         };
-        for (number, payload) in content.frames() {
-            let inserted = self.playout.insert(number, payload, now);
+        for frame in content.frames() {
+            let inserted = self
+                .playout
+                .insert(frame.number, frame.payload, frame.reach, now);
             if matches!(
                 inserted,
                 Inserted::New | Inserted::Late | Inserted::Restarted
             ) {
-                arrivals.push(number);
+                arrivals.push(frame.number);
             }
         }
         arrivals
@@ -249,7 +251,7 @@ impl MediaCore {
     }
 
     /// Takes an encoded frame of ours; it rides in the next slot.
-    pub fn push_frame(&mut self, number: FrameNumber, frame: &[u8; OPUS_FRAME_BYTES]) {
+    pub fn push_frame(&mut self, number: FrameNumber, frame: &EncodedFrame) {
         self.packetizer.push_frame(number, frame);
     }
 
@@ -320,6 +322,11 @@ impl MediaCore {
     /// Says how loud the frame was that was decoded last: quiet ones may be skipped sooner.
     pub fn heard(&mut self, loudness: Loudness) {
         self.playout.heard(loudness);
+    }
+
+    /// Says that the decoder could do nothing with what was pulled last.
+    pub const fn failed(&mut self, pull: &Pull) {
+        self.playout.failed(pull);
     }
 
     /// The next event.

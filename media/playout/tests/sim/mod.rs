@@ -7,7 +7,9 @@ use std::time::Duration;
 use tacit_packet::{Content, MediaTime, Packetizer};
 use tacit_paths::{Config as PathsConfig, Scheduler, Side};
 use tacit_playout::{Config, Loudness, Playout, Pull, Stats};
-use tacit_types::{FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
+use tacit_types::{
+    EncodedFrame, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber, Timestamp,
+};
 
 pub(crate) const LEGS: usize = 8;
 const FRAME: u64 = 20_000;
@@ -168,6 +170,29 @@ fn at(micros: u64) -> Timestamp {
     Timestamp::from_micros(micros)
 }
 
+/// A frame as long as speech's are at the median.
+fn encoded(number: u32) -> EncodedFrame {
+    let mut bytes = [0; 102];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    let payload = |length| FramePayload::new(&bytes[..length]).expect("not too long");
+    EncodedFrame {
+        full: payload(102),
+        short: payload(53),
+        reach: Reach::new(1, 24),
+    }
+}
+
+/// The frame that is heard, having looked whether it is the one that was sent.
+fn heard(pull: &Pull) -> FrameNumber {
+    let (frame, payload, number) = match pull {
+        Pull::Decode { frame, payload } => (*frame, payload, frame.0),
+        Pull::Repair { frame, back, later } => (*frame, later, frame.0 + back),
+        other => unreachable!("{other:?} is not heard"),
+    };
+    assert_eq!(payload.as_slice()[..4], number.to_be_bytes());
+    frame
+}
+
 /// Speech with pauses: 1.3 s of talk, 0.5 s of silence.
 fn is_quiet(frame: u32) -> bool {
     frame % 90 >= 65
@@ -315,9 +340,8 @@ impl Call {
         let end = &mut self.ends[who];
         let slot = SlotNumber(end.slot);
         end.slot += 1;
-        let mut payload = [0; 60];
-        payload[..4].copy_from_slice(&slot.0.to_be_bytes());
-        assert!(end.packetizer.push_frame(FrameNumber(slot.0), &payload));
+        let frame = encoded(slot.0);
+        assert!(end.packetizer.push_frame(FrameNumber(slot.0), &frame));
         let clock = MediaTime::from_elapsed(Duration::from_micros(now - end.start));
         let plain = end.packetizer.next(slot, clock);
         if let Some(choice) = end.scheduler.choose(slot, at(now)) {
@@ -380,13 +404,14 @@ impl Call {
         end.scheduler.on_arrival(path, at(now));
         end.scheduler
             .on_feedback(content.sent_at, content.reports.as_slice(), at(now));
-        for (frame, payload) in content.frames() {
-            let index = frame.0 as usize;
+        for arrived in content.frames() {
+            let index = arrived.number.0 as usize;
             if end.first_copy.len() <= index {
                 end.first_copy.resize(index + 1, None);
             }
             end.first_copy[index].get_or_insert(now);
-            end.playout.insert(frame, payload, at(now));
+            let (number, payload) = (arrived.number, arrived.payload);
+            end.playout.insert(number, payload, arrived.reach, at(now));
         }
     }
 
@@ -397,8 +422,8 @@ impl Call {
         loop {
             match end.playout.pull(at(now)) {
                 Pull::Skip { .. } => continue,
-                Pull::Decode { frame, payload } => {
-                    assert_eq!(payload[..4], frame.0.to_be_bytes());
+                pull @ (Pull::Decode { .. } | Pull::Repair { .. }) => {
+                    let frame = heard(&pull);
                     let index = frame.0 as usize;
                     if end.played.len() <= index {
                         end.played.resize(index + 1, None);
