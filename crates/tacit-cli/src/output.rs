@@ -403,7 +403,7 @@ fn quality_json(call: u64, q: &Quality) -> Value {
         "stages_ms": {"capture": capture, "frame": frame, "look_ahead": look_ahead,
             "send_queue": send_queue, "network": network, "playout_wait": playout_wait,
             "output": output},
-        "concealed": q.concealed, "input_dbfs": q.input_level, "output_dbfs": q.output_level,
+        "repaired": q.repaired, "concealed": q.concealed, "input_dbfs": q.input_level, "output_dbfs": q.output_level,
         "legs": legs,
     })
 }

@@ -231,6 +231,9 @@ pub struct LegQuality {
 pub struct Quality {
     /// Delay by stage.
     pub latency: LatencyBreakdown,
+    /// Share of played media that was missing and restored from what came later, since the last
+    /// report, 0 to 1.
+    pub repaired: f32,
     /// Share of played media that was concealed since the last report, 0 to 1.
     pub concealed: f32,
     /// Legs.

@@ -21,6 +21,8 @@ pub(crate) enum TraceKind {
     Arrived,
     /// The first sample of the peer's frame left our output.
     Played,
+    /// The first sample of the peer's frame, restored from a later one's DRED, left our output.
+    Repaired,
     /// The output played 20 ms of concealment in place of the peer's frame.
     Concealed,
     /// The peer's frame was dropped to bring the playout delay down.
@@ -36,6 +38,7 @@ impl TraceKind {
             Self::Ready => "ready",
             Self::Arrived => "arrived",
             Self::Played => "played",
+            Self::Repaired => "repaired",
             Self::Concealed => "concealed",
             Self::Skipped => "skipped",
             Self::Sent => "sent",

@@ -124,18 +124,16 @@ impl Voice {
             let pull = core.pull(now);
             let (kind, frame) = match &pull {
                 Pull::Decode { frame, payload } => {
-                    let decoded = self.decoder.decode(payload, &mut self.played);
+                    let good = self.decoder.decode(payload, &mut self.played).is_ok();
                     self.first_played.get_or_insert(heard_at);
-                    self.made_good(core, &pull, decoded.is_ok());
-                    (TraceKind::Played, *frame)
+                    (self.made_good(core, &pull, good, TraceKind::Played), *frame)
                 }
                 Pull::Repair { frame, back, later } => {
-                    let repaired = self.decoder.repair(later, *back, &mut self.played);
-                    let kind = match self.made_good(core, &pull, repaired.is_ok()) {
-                        true => TraceKind::Repaired,
-                        false => TraceKind::Concealed,
-                    };
-                    (kind, *frame)
+                    let good = self.decoder.repair(later, *back, &mut self.played).is_ok();
+                    (
+                        self.made_good(core, &pull, good, TraceKind::Repaired),
+                        *frame,
+                    )
                 }
                 Pull::Conceal { frame, .. } => {
                     self.conceal();
@@ -156,13 +154,21 @@ impl Voice {
         }
     }
 
-    /// Conceals, and says so, where the decoder could do nothing with what the peer sent.
-    fn made_good(&mut self, core: &mut MediaCore, pull: &Pull, good: bool) -> bool {
-        if !good {
-            self.conceal();
-            core.failed(pull);
+    /// What was played: `kind`, or concealment where the decoder could do nothing with what the
+    /// peer sent.
+    fn made_good(
+        &mut self,
+        core: &mut MediaCore,
+        pull: &Pull,
+        good: bool,
+        kind: TraceKind,
+    ) -> TraceKind {
+        if good {
+            return kind;
         }
-        good
+        self.conceal();
+        core.failed(pull);
+        TraceKind::Concealed
     }
 
     fn conceal(&mut self) {

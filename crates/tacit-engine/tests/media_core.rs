@@ -13,7 +13,10 @@ use tacit_legs::LegEvent;
 use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
 use tacit_packet::ControlMessage;
 use tacit_playout::{Playout, Pull};
-use tacit_types::{LegIndex, LegKind, MailboxId, OnionKey, Path, SecretBytes, Timestamp};
+use tacit_types::{
+    EncodedFrame, FramePayload, LegIndex, LegKind, MailboxId, OnionKey, Path, Reach, SecretBytes,
+    Timestamp,
+};
 use tokio::sync::mpsc;
 
 const SLOT: Duration = Duration::from_millis(20);
@@ -163,6 +166,15 @@ fn what_no_leg_takes_spends_nothing() {
     }
 }
 
+/// As long as in speech, with DRED.
+fn frame() -> EncodedFrame {
+    EncodedFrame {
+        full: FramePayload::new(&[7; 102]).unwrap(),
+        short: FramePayload::new(&[7; 53]).unwrap(),
+        reach: Reach::new(1, 24),
+    }
+}
+
 /// A core with its legs, as a call has them.
 struct End {
     core: MediaCore,
@@ -195,7 +207,7 @@ impl End {
 
     fn send(&mut self, now: Timestamp) {
         let number = self.core.next_frame_number();
-        self.core.push_frame(number, &[7; 60]);
+        self.core.push_frame(number, &frame());
         let handles = &self.handles;
         let mut next = self.core.next_packet(now);
         while let Some(outgoing) = next {
@@ -225,6 +237,28 @@ impl End {
         }
         while let Pull::Skip { .. } = self.core.pull(now) {}
     }
+}
+
+/// A frame that no packet brought in time is restored from the packets after it.
+#[test]
+fn frames_that_never_came_are_repaired_from_later_packets() {
+    let [mut alice, mut bob] = cores(LegKind::Onion);
+    for core in [&mut alice, &mut bob] {
+        core.add_path(path(0, 0));
+    }
+    for number in 0..300 {
+        let now = slot(number);
+        alice.push_frame(alice.next_frame_number(), &frame());
+        let sent = send(&mut alice, now, |_| true).unwrap();
+        // Seven packets in a row are lost: three frames more than the repeats make good.
+        if !(200..207).contains(&number) {
+            bob.handle_packet(sent.path, &sent.packet, now);
+        }
+        while let Pull::Skip { .. } = bob.pull(now) {}
+    }
+    let stats = bob.playout().stats(slot(300));
+    assert!((1..=3).contains(&stats.repaired), "{stats:?}");
+    assert_eq!(stats.concealed, 0, "{stats:?}");
 }
 
 /// From the frame to the stream and from the stream to the playout, over more than one step of the

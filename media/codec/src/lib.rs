@@ -33,7 +33,7 @@ mod error;
 mod raw;
 
 pub use decoder::{Decoder, Enhancement};
-pub use encoder::Encoder;
+pub use encoder::{Bandwidth, Encoder, Settings};
 pub use error::CodecError;
 
 use tacit_types::limits::FRAME_SAMPLES;

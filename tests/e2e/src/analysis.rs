@@ -29,6 +29,8 @@ pub struct Trace {
     pub arrived: BTreeMap<u32, u64>,
     /// First sample of the peer's frame left the output.
     pub played: BTreeMap<u32, u64>,
+    /// How many of those were restored from a later frame's DRED.
+    pub repaired: usize,
     /// Times at which 20 ms of concealment started.
     pub concealed: Vec<u64>,
     /// Times at which packets were written.
@@ -65,6 +67,10 @@ impl Trace {
             "ready" => drop(self.ready.insert(number, at)),
             "arrived" => drop(self.arrived.entry(number).or_insert(at)),
             "played" => drop(self.played.entry(number).or_insert(at)),
+            "repaired" => {
+                self.played.entry(number).or_insert(at);
+                self.repaired += 1;
+            }
             "concealed" => self.concealed.push(at),
             "skipped" => {}
             "sent" => self.sent.push(at),
@@ -117,6 +123,8 @@ pub struct Frames {
     pub sent: usize,
     /// Frames that left the other output.
     pub played: usize,
+    /// Of these, frames that were restored from a later one's DRED.
+    pub repaired: usize,
     /// Stretches of 20 ms that the other output concealed.
     pub concealed: usize,
 }
@@ -188,6 +196,7 @@ pub fn direction(
         frames: Frames {
             sent: speaker.ready.len(),
             played: listener.played.len(),
+            repaired: listener.repaired,
             concealed: listener.concealed.len(),
         },
         longest_gap_ms: longest_gap(&listener.played),

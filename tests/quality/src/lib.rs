@@ -8,8 +8,8 @@
 //!
 //! * [`speech`]: recorded human speech of any length, two texts for the two directions.
 //! * [`align`]: where in the heard file each part of the spoken one is.
-//! * [`pesq`]: PESQ-WB (ITU-T P.862.2) of aligned segments, by the Python package `pesq` in a
-//!   virtual environment of its own under the target directory.
+//! * [`pesq`]: PESQ-WB (ITU-T P.862.2) and ESTOI of aligned segments, by the Python packages `pesq`
+//!   and `pystoi` in a virtual environment of its own under the target directory.
 //! * [`gap`]: the longest silence where there should have been speech.
 //! * [`pulse`]: a private PulseAudio with null sinks, for tests with real sound devices.
 //!

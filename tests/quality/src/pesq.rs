@@ -1,4 +1,5 @@
-//! PESQ-WB by the Python package `pesq`, in a virtual environment that this module makes.
+//! PESQ-WB by the Python package `pesq` and ESTOI by `pystoi`, in a virtual environment that this
+//! module makes.
 //!
 //! Needs Debian's `python3-venv`, `python3-dev` and `build-essential`: the package is compiled on
 //! the machine. Made once, in `pesq-venv` under cargo's target directory.
@@ -19,13 +20,21 @@ const LEAST_SECONDS: usize = 3;
 /// Within the call the delay wanders by less than this around its value for the whole, seconds.
 const DELAY_WANDERS: f64 = 0.5;
 
-const REQUIREMENTS: [&str; 2] = ["numpy", "pesq==0.0.4"];
+const REQUIREMENTS: [&str; 3] = ["numpy", "pesq==0.0.4", "pystoi==0.4.1"];
 
-/// Reads two raw files of 16-bit 16 kHz samples, prints the score.
+/// Written when the environment is complete; another name when the requirements change.
+const READY: &str = "ready-2";
+
+/// Reads pairs of raw files of 16-bit 16 kHz samples, prints PESQ-WB of each, and ESTOI if the first
+/// argument asks for it.
 const SCRIPT: &str = "\
 import sys, numpy, pesq
-ref, deg = (numpy.fromfile(f, dtype='<i2') for f in sys.argv[1:3])
-print(float(pesq.pesq(16000, ref, deg, 'wb')))
+both = sys.argv[1] == 'both'
+if both: import pystoi
+for first, second in zip(sys.argv[2::2], sys.argv[3::2]):
+    ref, deg = (numpy.fromfile(f, dtype='<i2') for f in (first, second))
+    wb = float(pesq.pesq(16000, ref, deg, 'wb'))
+    print(wb, float(pystoi.stoi(ref / 32768, deg / 32768, 16000, extended=True)) if both else '')
 ";
 
 /// Why there is no score.
@@ -34,8 +43,8 @@ print(float(pesq.pesq(16000, ref, deg, 'wb')))
 pub enum PesqError {
     /// The virtual environment cannot be made.
     #[error(
-        "the Python package `pesq` cannot be installed ({0}); it needs python3-venv, python3-dev, \
-         build-essential and a package index that pip can reach"
+        "the Python packages `pesq` and `pystoi` cannot be installed ({0}); they need python3-venv, \
+         python3-dev, build-essential and a package index that pip can reach"
     )]
     Install(String),
     /// A file or program failed.
@@ -160,7 +169,16 @@ fn shifted(heard: &[f32], part: &Part, found: Alignment) -> Vec<f32> {
         .collect()
 }
 
-/// A working Python with `pesq`.
+/// Two measures of one signal.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Measured {
+    /// PESQ-WB, 1 to 4.64: how good it sounds.
+    pub pesq_wb: f64,
+    /// ESTOI, 0 to 1: how much of it can be understood.
+    pub estoi: f64,
+}
+
+/// A working Python with `pesq` and `pystoi`.
 #[derive(Debug)]
 pub struct Scorer {
     python: PathBuf,
@@ -174,7 +192,7 @@ impl Scorer {
     /// [`PesqError::Install`] tells what is missing.
     pub fn prepare() -> Result<Self, PesqError> {
         let folder = target_folder().join("pesq-venv");
-        let (python, ready) = (folder.join("bin/python"), folder.join("ready"));
+        let (python, ready) = (folder.join("bin/python"), folder.join(READY));
         if !ready.is_file() {
             std::fs::create_dir_all(target_folder())?;
             let _lock = lock(&target_folder().join("pesq-venv.lock"))?;
@@ -191,20 +209,44 @@ impl Scorer {
     /// # Errors
     /// [`PesqError::Python`], with what the package said.
     pub fn score(&self, spoken: &[f32], heard: &[f32]) -> Result<f64, PesqError> {
+        let lines = self.run("pesq", &[(spoken, heard)])?;
+        Ok(lines[0][0])
+    }
+
+    /// PESQ-WB and ESTOI of pairs of aligned signals of 48 kHz, in one go.
+    ///
+    /// # Errors
+    /// [`PesqError::Python`], with what the packages said.
+    pub fn measure(&self, pairs: &[(&[f32], &[f32])]) -> Result<Vec<Measured>, PesqError> {
+        let lines = self.run("both", pairs)?;
+        let measured = |line: Vec<f64>| {
+            let [pesq_wb, estoi] = line[..] else {
+                return Err(PesqError::Python("it printed too little".into()));
+            };
+            Ok(Measured { pesq_wb, estoi })
+        };
+        lines.into_iter().map(measured).collect()
+    }
+
+    /// One line of at least one number for each pair.
+    fn run(&self, what: &str, pairs: &[(&[f32], &[f32])]) -> Result<Vec<Vec<f64>>, PesqError> {
         let folder = tempfile::tempdir()?;
-        let (reference, degraded) = (folder.path().join("spoken"), folder.path().join("heard"));
-        write_raw(&reference, spoken)?;
-        write_raw(&degraded, heard)?;
-        let output = Command::new(&self.python)
-            .args(["-c", SCRIPT])
-            .args([&reference, &degraded])
-            .stdin(Stdio::null())
-            .output()?;
+        let mut command = Command::new(&self.python);
+        command.args(["-c", SCRIPT, what]).stdin(Stdio::null());
+        for (number, (spoken, heard)) in pairs.iter().enumerate() {
+            for (name, samples) in [("spoken", spoken), ("heard", heard)] {
+                let file = folder.path().join(format!("{name}{number}"));
+                write_raw(&file, samples)?;
+                command.arg(file);
+            }
+        }
+        let output = command.output()?;
         let printed = String::from_utf8_lossy(&output.stdout);
-        printed
-            .trim()
-            .parse()
-            .map_err(|_| PesqError::Python(last_line(&output.stderr)))
+        let numbers = |line: &str| line.split_whitespace().map(|n| n.parse().ok()).collect();
+        let lines: Option<Vec<Vec<f64>>> = printed.lines().map(numbers).collect();
+        lines
+            .filter(|lines| lines.len() == pairs.len() && lines.iter().all(|l| !l.is_empty()))
+            .ok_or_else(|| PesqError::Python(last_line(&output.stderr)))
     }
 }
 

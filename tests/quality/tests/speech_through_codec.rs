@@ -25,14 +25,16 @@ fn transmitted(spoken: &[f32], lost: impl Fn(usize) -> bool) -> Vec<f32> {
     let mut decoder = Decoder::new().expect("libopus starts");
     let mut heard = Vec::with_capacity(spoken.len());
     for (number, samples) in spoken.chunks_exact(960).enumerate() {
-        let (mut payload, mut out) = ([0; 60], [0.0; 960]);
-        encoder
-            .encode(samples.try_into().expect("960"), &mut payload)
+        let mut out = [0.0; 960];
+        let encoded = encoder
+            .encode(samples.try_into().expect("960"))
             .expect("speech encodes");
         if lost(number) {
             decoder.conceal(&mut out).expect("it conceals");
         } else {
-            decoder.decode(&payload, &mut out).expect("it decodes");
+            decoder
+                .decode(&encoded.short, &mut out)
+                .expect("it decodes");
         }
         heard.extend(out);
     }

@@ -27,6 +27,7 @@ pub struct Surroundings {
 #[derive(Debug, Default)]
 pub struct Meter {
     played: u64,
+    repaired: u64,
     concealed: u64,
 }
 
@@ -37,14 +38,12 @@ impl Meter {
         let lost = stats.concealed + stats.held + stats.skipped;
         // A resumed call starts a new playout, whose counters start again.
         let played = stats.played.saturating_sub(self.played);
+        let repaired = stats.repaired.saturating_sub(self.repaired);
         let concealed = lost.saturating_sub(self.concealed);
-        (self.played, self.concealed) = (stats.played, lost);
+        (self.played, self.repaired, self.concealed) = (stats.played, stats.repaired, lost);
+        let all = (played + repaired + concealed).max(1);
         #[expect(clippy::cast_precision_loss, reason = "at most 50 a second")]
-        let share = if played + concealed == 0 {
-            0.0
-        } else {
-            concealed as f32 / (played + concealed) as f32
-        };
+        let share = |part: u64| part as f32 / all as f32;
         let latency = LatencyBreakdown {
             capture: CAPTURE_MS,
             frame: FRAME_MS,
@@ -61,7 +60,8 @@ impl Meter {
         };
         Quality {
             latency,
-            concealed: share,
+            repaired: share(repaired),
+            concealed: share(concealed),
             legs: legs(core),
             input_level: around.levels.0,
             output_level: around.levels.1,

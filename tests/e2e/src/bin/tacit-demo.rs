@@ -309,6 +309,10 @@ fn table(report: &Value) {
             &part("frames", "played"),
         );
         row(
+            &format!("{name} speaks: repaired"),
+            &part("frames", "repaired"),
+        );
+        row(
             &format!("{name} speaks: concealed"),
             &part("frames", "concealed"),
         );
