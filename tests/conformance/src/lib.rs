@@ -33,6 +33,7 @@ pub const TOPICS: &[Topic] = &[
     ("pipe", topic::pipe::vectors),
     ("frames", topic::frames::vectors),
     ("packet", topic::packet::vectors),
+    ("contents", topic::contents::vectors),
     ("sas", topic::sas::vectors),
     ("invite", topic::invite::vectors),
 ];

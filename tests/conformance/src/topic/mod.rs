@@ -1,5 +1,6 @@
 //! One module a topic.
 
+pub mod contents;
 pub mod derivations;
 pub mod frames;
 pub mod handshake;
