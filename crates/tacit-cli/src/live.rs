@@ -152,6 +152,7 @@ mod tests {
                 ..LatencyBreakdown::default()
             },
             concealed: 0.125,
+            repaired: 0.0,
             input_level: -20.0,
             output_level: -40.0,
             legs: (0..16).map(leg).collect(),
