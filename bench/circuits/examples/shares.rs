@@ -83,6 +83,7 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
         "nagle" if value <= 0.0 => scenario.nagle = Nagle::Nowhere,
         "nagle" if value < 1.0 => scenario.nagle = Nagle::NotAtClient,
         "nagle" => scenario.nagle = Nagle::Everywhere,
+        "cells" => scenario.cells_per_second = if value < 50.0 { 25 } else { 50 },
         "guard" => scenario.params.persistence.guard = value,
         "wander" => scenario.params.persistence.wander = value,
         "period" => scenario.params.persistence.period = 1e3 * value,

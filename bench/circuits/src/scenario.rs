@@ -84,6 +84,9 @@ pub struct Scenario {
     pub floor_factor: f64,
     /// Where Nagle's algorithm is on.
     pub nagle: Nagle,
+    /// Packets a second and direction of `tacit`: 50, or 25 with two new frames in each. The others
+    /// send what they were published with.
+    pub cells_per_second: u32,
     /// How often a circuit fails. Nothing was published: an assumption.
     pub failures_per_hour: f64,
     /// How long the call is.
@@ -105,6 +108,7 @@ impl Scenario {
             correlation: 0.0,
             floor_factor: 1.0,
             nagle: Nagle::Everywhere,
+            cells_per_second: 50,
             failures_per_hour: 0.1,
             length: Duration::from_secs(300),
             traces: None,

@@ -18,24 +18,22 @@ pub(crate) struct Accusations {
 const _: () = assert!(LEGS <= 16, "a row has 16 bits");
 
 impl Accusations {
-    /// A packet is overdue, and only this local leg can be at fault.
-    pub(crate) fn local(&mut self, local: usize) {
-        self.alone[0] |= 1 << local;
-    }
-
-    /// A packet is overdue, and only this peer leg can be at fault.
-    pub(crate) fn peer(&mut self, peer: usize) {
-        self.alone[1] |= 1 << peer;
-    }
-
-    /// A packet is overdue, and either leg can be at fault.
-    pub(crate) fn either(&mut self, local: usize, peer: usize) {
-        self.pairs[local] |= 1 << peer;
+    /// A packet is overdue, and these can be at fault.
+    pub(crate) const fn accuse(&mut self, local: Option<usize>, peer: Option<usize>) {
+        match (local, peer) {
+            (Some(local), Some(peer)) => self.pairs[local] |= 1 << peer,
+            (Some(local), None) => self.alone[0] |= 1 << local,
+            (None, Some(peer)) => self.alone[1] |= 1 << peer,
+            (None, None) => {}
+        }
     }
 
     /// The local and the peer legs to be suspected, as bits by position.
     pub(crate) fn blame(self) -> [u16; 2] {
         let [mut local, mut peer] = self.alone;
+        if self.pairs == [0; LEGS] {
+            return [local, peer];
+        }
         loop {
             let open = |row: usize| {
                 if local & (1 << row) != 0 {
@@ -79,16 +77,16 @@ mod tests {
     #[test]
     fn the_leg_that_explains_most_is_blamed() {
         let mut accusations = Accusations::default();
-        accusations.either(3, 0);
-        accusations.either(3, 1);
+        accusations.accuse(Some(3), Some(0));
+        accusations.accuse(Some(3), Some(1));
         assert_eq!(accusations.blame(), [1 << 3, 0]);
-        accusations.either(4, 2);
+        accusations.accuse(Some(4), Some(2));
         assert_eq!(
             accusations.blame(),
             [1 << 3 | 1 << 4, 1 << 2],
             "nothing tells 4 from 2"
         );
-        accusations.peer(2);
+        accusations.accuse(None, Some(2));
         assert_eq!(accusations.blame(), [1 << 3, 1 << 2], "2 alone explains it");
     }
 
@@ -97,7 +95,7 @@ mod tests {
         let mut accusations = Accusations::default();
         for local in 0..LEGS {
             for peer in 0..LEGS {
-                accusations.either(local, peer);
+                accusations.accuse(Some(local), Some(peer));
             }
         }
         let [local, peer] = accusations.blame();

@@ -4,27 +4,31 @@ use core::time::Duration;
 
 use tacit_types::LegKind;
 
-/// Parameters of the policy. The defaults are what the simulation in `tests/` was tuned with.
+/// Parameters of the policy. Decision 0014 says what each was compared with.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// Onion legs are paths (i, i); TURN legs combine freely.
     pub kind: LegKind,
-    /// A packet that is later than expected by more than this makes its leg suspect.
+    /// What one more packet costs a leg that has just had one, in delay: it would wait behind the
+    /// first where relays batch small writes (Nagle's algorithm), share its queue, and be lost to
+    /// the same stall.
+    pub crowding: Duration,
+    /// That cost falls to 1/e in this time of rest.
+    pub crowding_fades: Duration,
+    /// A packet that is later than expected by more than this and the usual noise makes its leg
+    /// suspect.
     pub overdue: Duration,
-    /// A leg without measurement gets a packet this often, as long as the pattern allows.
+    /// What is known of a leg's delay is worth half as much after this time.
+    pub forgotten: Duration,
+    /// A leg without measurement gets a packet this often, in every second slot at most.
     pub fresh_interval: Duration,
     /// A suspect gets a packet this often: it may have lost what it was given.
     pub suspect_interval: Duration,
+    /// Every leg is measured this often at least.
+    pub stale_interval: Duration,
     /// Without any feedback for this long, nobody knows which leg is good: all take turns.
     pub blind_after: Duration,
-    /// Paths whose delays differ by less than this are equally good and take turns: consecutive
-    /// packets on disjoint legs survive a stall, and what the faster path would gain is less than
-    /// what playout then waits for the slower ones. At 40 ms the simulated mouth-to-ear delay is
-    /// what it is at 0; calls with a gap above 100 ms fall from 2 in 100 to 1 in 1000.
-    pub alike: Duration,
-    /// Legs after the third that share most reserve slots; the slower rest is only kept measured.
-    pub reserve: usize,
 }
 
 impl Config {
@@ -33,12 +37,14 @@ impl Config {
     pub const fn new(kind: LegKind) -> Self {
         Self {
             kind,
+            crowding: Duration::from_millis(300),
+            crowding_fades: Duration::from_millis(70),
             overdue: Duration::from_millis(60),
+            forgotten: Duration::from_secs(10),
             fresh_interval: Duration::from_millis(160),
             suspect_interval: Duration::from_secs(1),
+            stale_interval: Duration::from_secs(5),
             blind_after: Duration::from_millis(200),
-            alike: Duration::from_millis(40),
-            reserve: 3,
         }
     }
 }

@@ -62,16 +62,14 @@ pub(crate) struct Leg {
     pub(crate) delay: Delay,
     /// Order of the latest-sent packet that was acknowledged.
     pub(crate) acknowledged_through: u64,
-    /// Order of the packet sent last.
-    pub(crate) sent_through: u64,
-    /// Order of the newest packet of the call when it became suspect.
-    pub(crate) suspected_after: u64,
     pub(crate) last_sent: Option<Timestamp>,
     /// When a packet of the peer last came over it.
     pub(crate) seen: Option<Timestamp>,
     /// For rotation: when it was last used; seeded so that legs start in random order.
     pub(crate) turn: u64,
     pub(crate) suspect: bool,
+    /// By how much its oldest unacknowledged packet is later than it usually would be, microseconds.
+    pub(crate) late: f64,
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
     pub(crate) suspected: u64,
@@ -87,12 +85,11 @@ impl Leg {
             refused: None,
             delay: Delay::unknown(),
             acknowledged_through: 0,
-            sent_through: 0,
-            suspected_after: 0,
             last_sent: None,
             seen: None,
             turn,
             suspect: false,
+            late: 0.0,
             sent: 0,
             acknowledged: 0,
             suspected: 0,
@@ -103,17 +100,35 @@ impl Leg {
         !self.delay.is_measured()
     }
 
+    /// For how long nothing was sent on it; `None` if nothing ever was.
+    pub(crate) fn rest(&self, now: Timestamp) -> Option<Duration> {
+        self.last_sent.map(|at| now.saturating_since(at))
+    }
+
     /// Whether nothing was sent on it for `interval`.
     pub(crate) fn rested(&self, interval: Duration, now: Timestamp) -> bool {
-        self.last_sent
-            .is_none_or(|at| now.saturating_since(at) >= interval)
+        self.rest(now).is_none_or(|rest| rest >= interval)
     }
 }
 
 /// The legs of one side, by index.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Legs {
     legs: Vec<Leg>,
+    /// Position of each index, or [`NOWHERE`].
+    positions: [u8; 256],
+}
+
+const NOWHERE: u8 = u8::MAX;
+const _: () = assert!(LEGS < NOWHERE as usize, "a position fits in a byte");
+
+impl Default for Legs {
+    fn default() -> Self {
+        Self {
+            legs: Vec::with_capacity(LEGS),
+            positions: [NOWHERE; 256],
+        }
+    }
 }
 
 impl Legs {
@@ -124,12 +139,21 @@ impl Legs {
         }
         let at = self.legs.partition_point(|other| other.index < leg.index);
         self.legs.insert(at, leg);
+        self.renumber();
         true
+    }
+
+    fn renumber(&mut self) {
+        self.positions = [NOWHERE; 256];
+        for (position, leg) in (0u8..).zip(&self.legs) {
+            self.positions[usize::from(leg.index.0)] = position;
+        }
     }
 
     pub(crate) fn remove(&mut self, index: LegIndex) -> bool {
         let before = self.legs.len();
         self.legs.retain(|leg| leg.index != index);
+        self.renumber();
         self.legs.len() < before
     }
 
@@ -139,6 +163,7 @@ impl Legs {
 
     pub(crate) fn retain(&mut self, keep: impl Fn(&Leg) -> bool) {
         self.legs.retain(keep);
+        self.renumber();
     }
 
     /// Whether one of these legs reaches that leg of the peer.
@@ -147,15 +172,17 @@ impl Legs {
     }
 
     pub(crate) fn position(&self, index: LegIndex) -> Option<usize> {
-        self.legs.iter().position(|leg| leg.index == index)
+        let position = self.positions[usize::from(index.0)];
+        (position != NOWHERE).then_some(usize::from(position))
     }
 
     pub(crate) fn get(&self, index: LegIndex) -> Option<&Leg> {
-        self.legs.iter().find(|leg| leg.index == index)
+        self.legs.get(self.position(index)?)
     }
 
     pub(crate) fn get_mut(&mut self, index: LegIndex) -> Option<&mut Leg> {
-        self.legs.iter_mut().find(|leg| leg.index == index)
+        let position = self.position(index)?;
+        self.legs.get_mut(position)
     }
 
     /// Position of the leg, if a packet of this order on it that has not arrived speaks against it:
@@ -165,15 +192,14 @@ impl Legs {
         (order > self.legs[at].acknowledged_through).then_some(at)
     }
 
-    /// Makes exactly the legs of these positions suspect.
-    pub(crate) fn suspect(&mut self, positions: u16, order: u64) {
-        for (at, leg) in self.legs.iter_mut().enumerate() {
-            let suspect = positions & (1 << at) != 0;
-            if suspect && !leg.suspect {
-                leg.suspected += 1;
-                leg.suspected_after = order;
-            }
+    /// Makes exactly the legs of these positions suspect, and says how late each is. Who is not to
+    /// blame is not late by more than `patience`.
+    pub(crate) fn judge(&mut self, suspects: u16, late: &[f64; LEGS], patience: f64) {
+        for (at, (leg, late)) in self.legs.iter_mut().zip(late).enumerate() {
+            let suspect = suspects & (1 << at) != 0;
+            leg.suspected += u64::from(suspect && !leg.suspect);
             leg.suspect = suspect;
+            leg.late = if suspect { *late } else { late.min(patience) };
         }
     }
 

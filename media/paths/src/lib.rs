@@ -3,37 +3,36 @@
 //! ```text
 //!   slot clock ──► choose ──► path ──► (sealed, taken by its leg) ──► on_sent
 //!                    ▲
-//!        ranking: best · second · third · reserve · suspects last
+//!        cost of each leg at this moment
 //!                    ▲
 //!   peer's packets ──► on_arrival: legs that work at this moment
 //!                  ──► on_feedback: arrivals ──► delay of each leg, overdue packets, round trip
 //! ```
 //!
-//! One packet goes out in every 20 ms slot. Even slots take the best leg by measured relative
-//! delay; odd slots take others by turns, so that a stall of the best legs costs at most a few
-//! packets in a row, and every packet repeats the four frames before its own:
+//! One packet goes out in every slot, on the path whose legs cost least together:
 //!
 //! ```text
-//!   slot mod 8    0     1       2     3        4     5      6     7
-//!   leg           best  second  best  reserve  best  third  best  reserve
+//!   cost = expected delay + crowding + lateness - uncertainty
 //! ```
 //!
-//! Reserve slots rotate over the legs from the fourth on. Legs that have never been measured, and
-//! suspects now and then, are probed in the second's and third's slots; a probe is an ordinary packet
-//! and costs nothing extra.
+//! *Crowding* is high just after a leg has had a packet and falls within a tenth of a second. So legs
+//! take turns, the better ones more often, and legs that are alike equally often: of a few packets in
+//! a row hardly two share a leg, a stall of some legs takes few of them, and every packet repeats the
+//! four frames before its own. *Lateness* is what is overdue on a leg, *uncertainty* the error of its
+//! delay: what was not measured for a while is worth a try.
 //!
-//! Acknowledgements take a round trip. That fewer of the peer's packets arrive than it sends is known
+//! Legs that have never been measured, suspects now and then, and any leg every few seconds are
+//! probed in every second slot at most; a probe is an ordinary packet and costs nothing extra.
+//!
+//! Acknowledgements take a round trip. That fewer of the peer's packets arrive than usual is known
 //! at once, and over which legs those few came: for a while those legs come first, suspect or not.
 //! When none comes, all take turns, in pairs that change from round to round.
-//!
-//! Legs of like delay are equally good: where three or more are, they take turns in all slots but the
-//! reserve's, so that few packets in a row share a leg and a stall of some takes few of them.
 //!
 //! A path is chosen, its leg takes the packet or refuses it, and only then is anything spent. Paths
 //! are told one by one, as they are bound and refused.
 //!
 //! With onion legs a path is one leg (i, i). With TURN legs every local leg reaches every peer leg,
-//! the delay of a path is the sum of its halves, and the two halves are ranked apart.
+//! the delay of a path is the sum of its halves, and each half has a cost of its own.
 //!
 //! **Not in this crate:** sockets, clocks, sealing, opening and closing legs.
 #![forbid(unsafe_code)]
@@ -41,12 +40,12 @@
 mod arrivals;
 mod blame;
 mod config;
+mod cost;
 mod delay;
 mod leg;
 mod leg_set;
 pub mod limits;
 mod pairs;
-mod ranking;
 mod round_trip;
 mod scheduler;
 mod sent;

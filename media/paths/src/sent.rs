@@ -31,6 +31,8 @@ pub(crate) struct SentLog {
     /// Slot of each packet, by order.
     by_order: Vec<Option<SlotNumber>>,
     next: u64,
+    /// All before this one are acknowledged, or forgotten.
+    pending_from: u64,
 }
 
 impl SentLog {
@@ -39,6 +41,7 @@ impl SentLog {
             by_slot: vec![None; SENT_WINDOW],
             by_order: vec![None; SENT_WINDOW],
             next: 1,
+            pending_from: 1,
         }
     }
 
@@ -63,24 +66,38 @@ impl SentLog {
         (low == u32::from(slot_low) && sent.path == path).then_some(sent)
     }
 
+    fn get(&self, order: u64) -> Option<&Sent> {
+        let slot = self.by_order[place(order)]?;
+        let sent = self.by_slot[place(u64::from(slot.0))].as_ref()?;
+        (sent.order == order).then_some(sent)
+    }
+
+    fn oldest(&self) -> u64 {
+        self.next.saturating_sub(SENT_WINDOW as u64).max(1)
+    }
+
     /// What is remembered, oldest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Sent> {
-        let first = self.next.saturating_sub(SENT_WINDOW as u64).max(1);
-        (first..self.next).filter_map(|order| {
-            let slot = self.by_order[place(order)]?;
-            let sent = self.by_slot[place(u64::from(slot.0))].as_ref()?;
-            (sent.order == order).then_some(sent)
-        })
+        (self.oldest()..self.next).filter_map(|order| self.get(order))
     }
 
     /// What is not acknowledged, oldest first.
     pub(crate) fn pending(&self) -> impl Iterator<Item = &Sent> {
-        self.all().filter(|sent| !sent.acknowledged)
+        let pending =
+            (self.pending_from.max(self.oldest())..self.next).map(|order| self.get(order));
+        pending.flatten().filter(|sent| !sent.acknowledged)
     }
 
-    /// Order of the newest packet; 0 before the first.
-    pub(crate) const fn newest(&self) -> u64 {
-        self.next - 1
+    /// To be called now and then, so that [`pending`](Self::pending) need not look far.
+    pub(crate) fn skip_acknowledged(&mut self) {
+        self.pending_from = self.pending_from.max(self.oldest());
+        while self.pending_from < self.next
+            && self
+                .get(self.pending_from)
+                .is_none_or(|sent| sent.acknowledged)
+        {
+            self.pending_from += 1;
+        }
     }
 }
 

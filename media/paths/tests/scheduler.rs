@@ -94,29 +94,54 @@ fn graded(path: Path, _: u64) -> Option<u64> {
 }
 
 #[test]
-fn the_pattern_is_best_second_best_reserve_best_third_best_reserve() {
+fn better_legs_are_used_more_often_and_none_twice_in_a_row() {
     let mut bench = Bench::new(LegKind::Onion, 8, graded);
-    bench.run(200);
-    let legs: Vec<u8> = bench
-        .run(8)
-        .iter()
-        .map(|choice| choice.path.sender.0)
-        .collect();
-    assert_eq!(
-        [legs[0], legs[1], legs[2], legs[4], legs[5], legs[6]],
-        [0, 1, 0, 0, 2, 0]
+    bench.run(300);
+    let choices = bench.run(1000);
+    let used = |leg| {
+        choices
+            .iter()
+            .filter(|c| c.path.sender == LegIndex(leg))
+            .count()
+    };
+    assert!(used(0) > used(1) && used(1) > used(2) && used(2) > used(3));
+    assert!(used(0) > 250 && used(7) < 20);
+    assert!(
+        (0..8).all(|leg| used(leg) > 0),
+        "every leg is kept measured"
     );
-    assert!(legs[3] > 2 && legs[7] > 2 && legs[3] != legs[7]);
-    let used: BTreeSet<u8> = bench
-        .run(200)
-        .iter()
-        .map(|choice| choice.path.sender.0)
-        .collect();
-    assert_eq!(used.len(), 8, "every leg is kept measured");
-    for five in bench.run(500).windows(5) {
+    for five in choices.windows(5) {
+        assert!(five[0].path != five[1].path);
         let legs: BTreeSet<_> = five.iter().map(|choice| choice.path).collect();
-        assert!(legs.len() >= 3);
+        assert!(legs.len() >= 3, "{five:?}");
     }
+    for choice in &choices {
+        let best = choice.path.sender == LegIndex(0);
+        match choice.reason {
+            ChoiceReason::Best => assert!(best),
+            ChoiceReason::Rested => assert!(!best),
+            reason => assert_eq!(reason, ChoiceReason::Remeasure),
+        }
+    }
+}
+
+/// The slot clock may be slower: what counts is time.
+#[test]
+fn half_as_many_packets_take_the_better_legs() {
+    let mean = |every: u32| {
+        let mut bench = Bench::new(LegKind::Onion, 8, graded);
+        let mut legs = Vec::new();
+        for slot in 0..2000 {
+            if slot % every == 0 {
+                legs.extend(bench.step().map(|choice| f64::from(choice.path.sender.0)));
+            } else {
+                bench.slot += 1;
+            }
+        }
+        let late = &legs[legs.len() / 2..];
+        late.iter().sum::<f64>() / late.len() as f64
+    };
+    assert!(mean(2) < mean(1) - 0.05, "{} {}", mean(2), mean(1));
 }
 
 #[test]
@@ -170,8 +195,12 @@ fn a_stalled_leg_is_suspected_avoided_and_taken_back() {
     );
     bench.run(300);
     assert!(bench.scheduler.legs().all(|leg| !leg.suspect));
-    let after = bench.run(8);
-    assert_eq!(after[0].path.sender, LegIndex(0), "it is the fastest again");
+    let after = bench.run(20);
+    let best = after
+        .iter()
+        .filter(|choice| choice.path.sender == LegIndex(0))
+        .count();
+    assert!(best >= 6, "it is the fastest again: {after:?}");
 }
 
 #[test]
@@ -282,42 +311,45 @@ fn when_packets_are_missing_the_legs_of_those_that_come_are_best() {
         bench.scheduler.on_arrival(path(0, 0), now);
         bench.step();
     }
-    // Every other packet comes, over other legs than before.
-    for slot in 0..12 {
-        if slot % 2 == 0 {
-            let now = Timestamp::from_micros(bench.now());
-            bench.scheduler.on_arrival(path(4, 5), now);
+    // Every other packet comes, over slower legs than before.
+    let mut paths = Vec::new();
+    for slot in 0..48 {
+        let now = Timestamp::from_micros(bench.now());
+        if slot < 24 {
+            bench.scheduler.on_arrival(path(0, 0), now);
+        } else if slot % 2 == 0 {
+            bench.scheduler.on_arrival(path(6, 7), now);
         }
-        let choice = bench.step().expect("has legs");
-        if choice.reason == ChoiceReason::Best {
-            let expected = if slot < 6 { path(0, 0) } else { path(5, 4) };
-            assert_eq!(choice.path, expected, "slot {slot}");
-        }
+        paths.push(bench.step().expect("has legs").path);
     }
+    let seen = |of: &[Path]| {
+        let seen = of
+            .iter()
+            .filter(|path| path.sender.0 == 7 || path.receiver.0 == 6);
+        seen.count()
+    };
+    let (before, after) = (seen(&paths[..24]), seen(&paths[30..]));
+    assert!(
+        after >= 9 && after > 3 * before,
+        "{before} {after}: {paths:?}"
+    );
 }
 
 #[test]
 fn successive_slots_avoid_a_shared_fate() {
-    let mut bench = Bench::new(LegKind::Onion, 8, graded);
-    for leg in [0, 1, 3] {
-        bench
-            .scheduler
-            .set_fate(Side::Local, LegIndex(leg), Some(Fate(1)));
-    }
-    bench.run(200);
-    let seconds: Vec<_> = bench.run(64);
-    let count = |leg, reason| {
-        seconds
-            .iter()
-            .filter(|c| c.path.sender == LegIndex(leg) && c.reason == reason)
-            .count()
+    let neighbours = |fate: Option<Fate>| {
+        let mut bench = Bench::new(LegKind::Onion, 8, |_, _| Some(150_000));
+        for leg in [0, 1, 2, 3] {
+            bench.scheduler.set_fate(Side::Local, LegIndex(leg), fate);
+        }
+        bench.run(200);
+        let choices = bench.run(400);
+        let pairs = choices.windows(2);
+        let both = |pair: &&[Choice]| pair.iter().all(|c| c.path.sender.0 < 4);
+        pairs.filter(both).count()
     };
-    assert_eq!(
-        count(2, ChoiceReason::Second),
-        8,
-        "the third in the second's place"
-    );
-    assert_eq!(count(3, ChoiceReason::Reserve), 0);
+    let (shared, apart) = (neighbours(Some(Fate(1))), neighbours(None));
+    assert!(shared * 2 < apart, "{shared} {apart}");
 }
 
 #[test]
@@ -451,7 +483,7 @@ fn a_held_leg_of_the_peer_gets_nothing() {
 fn legs_that_are_alike_take_turns_and_meet_all_others() {
     let mut bench = Bench::new(LegKind::Turn, 8, |_, _| Some(150_000));
     bench.run(300);
-    let choices = bench.run(400);
+    let choices = bench.run(800);
     for six in choices.windows(6) {
         let up: BTreeSet<_> = six.iter().map(|c| c.path.sender).collect();
         let down: BTreeSet<_> = six.iter().map(|c| c.path.receiver).collect();
@@ -480,17 +512,20 @@ fn the_best_path_changes_for_a_reason() {
         change(&bench, Some(path(2, 2))),
         Some((path(0, 0), BestChange::Faster))
     );
-    bench.run(220);
-    let (best, why) = change(&bench, Some(path(0, 0))).expect("it is late");
+    bench.run(200);
+    let mut late = None;
+    for _ in 0..40 {
+        bench.step();
+        late = late.or(change(&bench, Some(path(0, 0))));
+    }
+    let (best, why) = late.expect("it is late");
     assert!(
         best.sender == LegIndex(1) && why == BestChange::Overdue,
         "{best:?} {why:?}"
     );
     bench.scheduler.remove_local_leg(LegIndex(0));
-    assert_eq!(
-        change(&bench, Some(path(0, 0))),
-        Some((best, BestChange::Gone))
-    );
+    let (best, why) = change(&bench, Some(path(0, 0))).expect("it is gone");
+    assert_eq!((best.sender, why), (LegIndex(1), BestChange::Gone));
     assert_eq!(
         Bench::new(LegKind::Turn, 0, graded)
             .scheduler

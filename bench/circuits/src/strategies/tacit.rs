@@ -17,6 +17,8 @@ pub(super) struct Tacit {
     legs: u8,
     scheduler: Scheduler,
     reports: ReportCollector,
+    interval: Duration,
+    repeats: u32,
 }
 
 impl Tacit {
@@ -31,6 +33,8 @@ impl Tacit {
             legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
             scheduler: Scheduler::new(Config::new(kind), seed),
             reports: ReportCollector::default(),
+            interval: Duration::from_secs(1) / scenario.cells_per_second.max(1),
+            repeats: repeats(scenario.cells_per_second),
         };
         for leg in 0..tacit.legs {
             tacit.add(Side::A, leg);
@@ -62,13 +66,20 @@ impl Tacit {
     }
 }
 
+/// Packets before a packet whose media it repeats as a whole, when `cells` a second carry frames of
+/// 20 ms.
+fn repeats(cells: u32) -> u32 {
+    let new = 50_u32.div_ceil(cells.max(1)).max(1);
+    (TACIT_REPEATS + 1).saturating_sub(new) / new
+}
+
 impl Strategy for Tacit {
     fn interval(&self) -> Duration {
-        Duration::from_millis(20)
+        self.interval
     }
 
     fn repeats(&self) -> u32 {
-        TACIT_REPEATS
+        self.repeats
     }
 
     fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {

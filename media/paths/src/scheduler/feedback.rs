@@ -9,7 +9,7 @@ use super::{Origin, Scheduler};
 use crate::blame::Accusations;
 use crate::delay;
 use crate::leg::Legs;
-use crate::limits::ROUND_TRIP_MAX_MICROS;
+use crate::limits::{LEGS, ROUND_TRIP_MAX_MICROS};
 use crate::sent::Sent;
 
 /// Both clocks are read twice and rounded, microseconds.
@@ -59,6 +59,7 @@ impl Scheduler {
         let delay = origin.peer_micros(arrived_at) - origin.local_micros(sent.at);
         let mut up = self.local.get_mut(sent.path.sender);
         let mut down = self.peer.get_mut(sent.path.receiver);
+        let forgotten = self.config.forgotten;
         let needed = if self.config.kind == LegKind::Turn {
             2
         } else {
@@ -71,9 +72,9 @@ impl Scheduler {
         #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
         let delay = delay as f64;
         match &mut halves {
-            [Some(up), Some(down)] => delay::measure(&mut [up, down], delay, now),
+            [Some(up), Some(down)] => delay::measure(&mut [up, down], delay, forgotten, now),
             // With TURN legs half a path tells nothing: the other half is gone.
-            [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, now),
+            [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, forgotten, now),
             _ => {}
         }
         // Streams keep their order, so all that was sent on these legs before has arrived too, or
@@ -82,6 +83,7 @@ impl Scheduler {
             leg.acknowledged += 1;
             leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
         }
+        self.sent.skip_acknowledged();
     }
 
     /// All that arrived before `sent_at` has been reported by now; what has not is late.
@@ -109,51 +111,66 @@ impl Scheduler {
         self.horizon = self.horizon.max(told);
     }
 
-    /// What is later than expected by more than this is overdue, microseconds.
-    pub(super) fn patience(&self) -> i64 {
-        i64::try_from(self.config.overdue.as_micros()).unwrap_or(i64::MAX)
+    /// What is later than it usually is by more than this is overdue, microseconds.
+    pub(super) fn patience(&self) -> f64 {
+        self.config.overdue.as_secs_f64() * 1e6
     }
 
+    /// How late each leg is, and which legs are suspect for it.
     pub(super) fn update_suspects(&mut self) {
         let Some(origin) = self.origin else { return };
-        let limit = self.patience();
+        let (patience, usual) = (self.patience(), self.usual());
         let mut accusations = Accusations::default();
+        let mut late = [[0.0_f64; LEGS]; 2];
         for sent in self.sent.pending() {
-            if self.overdue(sent, origin) <= limit {
+            let by = self.overdue(sent, origin, &usual);
+            if by <= 0.0 {
                 continue;
             }
+            // Neither: dropped before the socket, or its reports were.
             let local = self.local.accused(sent.path.sender, sent.order);
             let peer = self.peer.accused(sent.path.receiver, sent.order);
-            match (local, peer) {
-                (Some(local), Some(peer)) => accusations.either(local, peer),
-                (Some(local), None) => accusations.local(local),
-                (None, Some(peer)) => accusations.peer(peer),
-                // Dropped before the socket, or its reports were.
-                (None, None) => {}
+            for (late, at) in late.iter_mut().zip([local, peer]) {
+                if let Some(at) = at {
+                    late[at] = late[at].max(by);
+                }
+            }
+            if by > patience {
+                accusations.accuse(local, peer);
             }
         }
-        let order = self.sent.newest();
-        let [local, peer] = accusations.blame();
-        self.local.suspect(local, order);
-        self.peer.suspect(peer, order);
+        let suspects = accusations.blame();
+        self.local.judge(suspects[0], &late[0], patience);
+        self.peer.judge(suspects[1], &late[1], patience);
     }
 
-    /// How late a packet is by what the peer has told, microseconds.
-    pub(super) fn overdue(&self, sent: &Sent, origin: Origin) -> i64 {
-        let half = |legs: &Legs, index| match legs.get(index) {
-            Some(leg) if !leg.is_fresh() => leg.delay.mean(),
-            // Never measured, or gone: as slow as the slowest, and then some.
-            _ => {
-                let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
-                let slowest = measured.map(|leg| leg.delay.mean()).max_by(f64::total_cmp);
-                slowest.map_or(0.0, |slowest| slowest + UNMEASURED)
+    /// What legs that were never measured, or are gone, are taken to be like.
+    pub(super) fn usual(&self) -> [f64; 2] {
+        [&self.local, &self.peer].map(|legs| {
+            let measured = legs.as_slice().iter().filter(|leg| !leg.is_fresh());
+            let slowest = measured.map(|leg| leg.delay.mean()).max_by(f64::total_cmp);
+            slowest.map_or(0.0, |slowest| slowest + UNMEASURED)
+        })
+    }
+
+    /// By how much a packet is later than it usually would be, by what the peer has told,
+    /// microseconds.
+    pub(super) fn overdue(&self, sent: &Sent, origin: Origin, usual: &[f64; 2]) -> f64 {
+        let up = self.local.get(sent.path.sender);
+        let down = self.peer.get(sent.path.receiver);
+        let (mut expected, mut noise) = (0.0, 0.0_f64);
+        for (leg, usual) in [up, down].into_iter().zip(usual) {
+            match leg.filter(|leg| !leg.is_fresh()) {
+                Some(leg) => {
+                    expected += leg.delay.mean();
+                    noise = noise.max(leg.delay.noise());
+                }
+                None => expected += usual,
             }
-        };
-        let expected = half(&self.local, sent.path.sender) + half(&self.peer, sent.path.receiver);
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let expected = expected as i64;
-        self.horizon
-            .saturating_sub(origin.local_micros(sent.at))
-            .saturating_sub(expected)
+        }
+        let since = self.horizon.saturating_sub(origin.local_micros(sent.at));
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
+        let since = since as f64;
+        since - expected - noise
     }
 }

@@ -1,5 +1,6 @@
 //! The scheduler: a function of its state, what it is told, the time and a seed.
 
+mod choose;
 mod feedback;
 mod status;
 
@@ -8,12 +9,10 @@ pub use status::BestChange;
 use tacit_packet::MediaTime;
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
-use crate::arrivals::{Arrivals, Caution};
+use crate::arrivals::Arrivals;
 use crate::config::Config;
 use crate::leg::{Fate, Leg, Legs, Side};
-use crate::limits::LEGS;
 use crate::pairs::Pairs;
-use crate::ranking::{Ranking, Want, Yardstick};
 use crate::round_trip::{RoundTrip, RoundTrips};
 use crate::sent::SentLog;
 
@@ -21,21 +20,19 @@ use crate::sent::SentLog;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChoiceReason {
-    /// The leg with the lowest delay, or one as good.
+    /// The path with the lowest expected delay.
     Best,
-    /// The second.
-    Second,
-    /// The third.
-    Third,
-    /// One of the legs after the third.
-    Reserve,
+    /// The cheapest one: those that are faster have just had packets, or have some overdue.
+    Rested,
+    /// A path that seems slower, and may have become faster: it was not measured for a while.
+    Remeasure,
     /// A leg without measurement.
     ProbeFresh,
     /// A suspect that has rested: does it still work?
     ProbeSuspect,
     /// Nothing is known about any leg, or the peer tells nothing: all legs take turns.
     Blind,
-    /// Every leg is suspect: all take turns.
+    /// Every leg that could take it is suspect: all take turns.
     AllSuspect,
     /// There is only one.
     Only,
@@ -83,8 +80,6 @@ pub struct Scheduler {
     horizon: i64,
     last_feedback: Option<Timestamp>,
     first_sent: Option<Timestamp>,
-    /// Fate of the last odd slot's leg, local and peer.
-    last_fate: [Option<Fate>; 2],
     round_trips: RoundTrips,
     counters: Counters,
 }
@@ -112,7 +107,6 @@ impl Scheduler {
             horizon: 0,
             last_feedback: None,
             first_sent: None,
-            last_fate: [None; 2],
             round_trips: RoundTrips::default(),
             counters: Counters::default(),
         }
@@ -221,218 +215,20 @@ impl Scheduler {
         }
     }
 
-    /// The path of this slot's packet; `None` if no leg can take it. Nothing is spent before
-    /// [`on_sent`](Self::on_sent): if the leg refuses, say so and choose again.
-    pub fn choose(&mut self, slot: SlotNumber, now: Timestamp) -> Option<Choice> {
-        self.update_suspects();
-        let caution = self.arrivals.caution(now);
-        let (local, peer) = self.rankings(slot, caution, now)?;
-        let healthy = match self.config.kind {
-            LegKind::Turn => local.healthy().min(peer.healthy()),
-            LegKind::Onion => local.healthy(),
-        };
-        let (want, reason) = self.want(slot, healthy, caution, now);
-        if let Some(probe) = self.probe(slot, want, [&local, &peer], healthy, now) {
-            return Some(probe);
-        }
-        let up = self.pick_local(&local, want)?;
-        let down = match self.config.kind {
-            LegKind::Turn => self.pick_peer(&local, &self.reached(&peer, up), up, want)?,
-            LegKind::Onion => up,
-        };
-        Some(self.choice(up, down, reason))
-    }
-
-    /// The legs that can be used in this slot; `None` if none can.
-    fn rankings(
-        &self,
-        slot: SlotNumber,
-        caution: Caution,
-        now: Timestamp,
-    ) -> Option<(Ranking, Ranking)> {
-        let turn = self.config.kind == LegKind::Turn;
-        let yardstick = self.yardstick(caution, now);
-        let open = |index| self.peer.get(index).is_some_and(|leg| !leg.held);
-        let takes = |leg: &Leg| leg.refused != Some(slot);
-        let peers = || self.peer.as_slice().iter().map(|peer| peer.index);
-        let reaches_one = |leg: &Leg| peers().any(|peer| leg.reach.contains(peer) && open(peer));
-        let local = Ranking::new(&self.local, &yardstick, |leg| {
-            takes(leg) && (!turn || reaches_one(leg))
-        });
-        let reached = |peer: &Leg| {
-            let mut local = self.local.as_slice().iter();
-            local.any(|leg| takes(leg) && leg.reach.contains(peer.index))
-        };
-        let peer = Ranking::new(&self.peer, &yardstick, |leg| !leg.held && reached(leg));
-        let none = local.is_empty() || turn && peer.is_empty();
-        (!none).then_some((local, peer))
-    }
-
-    fn yardstick(&self, caution: Caution, now: Timestamp) -> Yardstick {
-        let halves = match self.config.kind {
-            LegKind::Turn => 2.0,
-            LegKind::Onion => 1.0,
-        };
-        Yardstick {
-            caution,
-            alike: self.config.alike.as_secs_f64() * 1e6 / halves,
-            now,
-        }
-    }
-
-    /// The peer's legs that the local leg at `up` reaches.
-    fn reached(&self, peer: &Ranking, up: usize) -> Ranking {
-        let reach = self.local.as_slice()[up].reach;
-        peer.among(|at| reach.contains(self.peer.as_slice()[at].index))
-    }
-
-    /// The local legs that reach the peer's leg at `down`.
-    fn reaching(&self, local: &Ranking, down: usize) -> Ranking {
-        let index = self.peer.as_slice()[down].index;
-        local.among(|at| self.local.as_slice()[at].reach.contains(index))
-    }
-
-    fn pick_local(&self, local: &Ranking, want: Want) -> Option<usize> {
-        let avoid = avoid(&self.local, local, want, self.last_fate[0]);
-        local.pick(&self.local, want, self.config.reserve, avoid)
-    }
-
-    fn pick_peer(&self, local: &Ranking, peer: &Ranking, up: usize, want: Want) -> Option<usize> {
-        let cross = match want {
-            Want::Any => {
-                // By turns like the other half, but one further in each round: in step with it, the
-                // same few pairs would be tried over and over, and all of them may be bad.
-                let (mine, theirs) = (local.positions().len(), peer.positions().len());
-                let turn = usize::try_from(self.turns).unwrap_or(0);
-                let mut positions = [0; LEGS];
-                positions[..theirs].copy_from_slice(peer.positions());
-                positions[..theirs].sort_unstable();
-                return positions[..theirs]
-                    .get((turn / mine + turn % mine) % theirs.max(1))
-                    .copied();
-            }
-            // Crossing the second and third halves keeps the two sides' delays apart.
-            Want::Second => Want::Third,
-            Want::Third => Want::Second,
-            other => other,
-        };
-        let avoid = avoid(&self.peer, peer, cross, self.last_fate[1]);
-        let pair = |down| self.pairs.turn(up, down);
-        peer.pick_paired(&self.peer, cross, self.config.reserve, avoid, pair)
-    }
-
-    fn choice(&self, up: usize, down: usize, reason: ChoiceReason) -> Choice {
-        let sender = self.local.as_slice()[up].index;
-        let receiver = match self.config.kind {
-            LegKind::Onion => sender,
-            LegKind::Turn => self.peer.as_slice()[down].index,
-        };
-        Choice {
-            path: Path { sender, receiver },
-            reason,
-        }
-    }
-
-    /// What the pattern asks of this slot.
-    fn want(
-        &self,
-        slot: SlotNumber,
-        healthy: usize,
-        caution: Caution,
-        now: Timestamp,
-    ) -> (Want, ChoiceReason) {
-        let silent_since = self.last_feedback.or(self.first_sent);
-        let silent =
-            silent_since.is_some_and(|at| now.saturating_since(at) > self.config.blind_after);
-        let paths = self.local.as_slice().len().max(self.peer.as_slice().len());
-        if paths == 1 {
-            return (Want::Best, ChoiceReason::Only);
-        }
-        if silent || caution == Caution::Silence || (healthy == 0 && self.origin.is_none()) {
-            return (Want::Any, ChoiceReason::Blind);
-        }
-        if healthy == 0 {
-            return (Want::Any, ChoiceReason::AllSuspect);
-        }
-        match slot.0 % 16 {
-            1 | 9 => (Want::Second, ChoiceReason::Second),
-            5 | 13 => (Want::Third, ChoiceReason::Third),
-            3 | 7 | 11 => (Want::Reserve, ChoiceReason::Reserve),
-            15 => (Want::Slow, ChoiceReason::Reserve),
-            _ => (Want::Best, ChoiceReason::Best),
-        }
-    }
-
-    /// A path that this slot should measure instead of what the pattern asks for.
-    fn probe(
-        &self,
-        slot: SlotNumber,
-        want: Want,
-        [local, peer]: [&Ranking; 2],
-        healthy: usize,
-        now: Timestamp,
-    ) -> Option<Choice> {
-        let allowed = match want {
-            Want::Second | Want::Third => true,
-            // With so few known, the reserve is made of the unknown.
-            Want::Reserve | Want::Slow => healthy < 4 && slot.0 % 2 == 1,
-            Want::Best | Want::Any => false,
-        };
-        if !allowed {
-            return None;
-        }
-        let due = |legs: &Legs, ranking: &Ranking, due: &dyn Fn(&Leg) -> bool| {
-            let legs = legs.as_slice();
-            let due = ranking.positions().iter().filter(|&&at| due(&legs[at]));
-            due.min_by_key(|&&at| legs[at].turn).copied()
-        };
-        let fresh = |leg: &Leg| {
-            !leg.suspect && leg.is_fresh() && leg.rested(self.config.fresh_interval, now)
-        };
-        let suspect = |leg: &Leg| {
-            // At once when it may be innocent: nothing was sent since.
-            let untried =
-                leg.sent_through <= leg.suspected_after && self.config.kind == LegKind::Turn;
-            leg.suspect && (untried || leg.rested(self.config.suspect_interval, now))
-        };
-        let fresh: (&dyn Fn(&Leg) -> bool, _) = (&fresh, ChoiceReason::ProbeFresh);
-        let suspect: (&dyn Fn(&Leg) -> bool, _) = (&suspect, ChoiceReason::ProbeSuspect);
-        for (is_due, reason) in [fresh, suspect] {
-            // The other half is the best one: it is used so often that it is not blamed for long.
-            if let Some(up) = due(&self.local, local, is_due) {
-                let down = match self.config.kind {
-                    LegKind::Turn => self.reached(peer, up).first()?,
-                    LegKind::Onion => up,
-                };
-                return Some(self.choice(up, down, reason));
-            }
-            if let Some(down) = due(&self.peer, peer, is_due) {
-                let up = self.reaching(local, down).first()?;
-                return Some(self.choice(up, down, reason));
-            }
-        }
-        None
-    }
-
     /// The packet of `slot` was taken by its leg at `now`. Not to be called for one that was
     /// dropped before.
     pub fn on_sent(&mut self, slot: SlotNumber, path: Path, now: Timestamp) {
-        let sent = self.sent.push(slot, path, now);
+        self.sent.push(slot, path, now);
         self.first_sent.get_or_insert(now);
         self.turns += 1;
         let halves = [
             self.local.get_mut(path.sender),
             self.peer.get_mut(path.receiver),
         ];
-        for (leg, last_fate) in halves.into_iter().zip(&mut self.last_fate) {
-            let Some(leg) = leg else { continue };
+        for leg in halves.into_iter().flatten() {
             leg.sent += 1;
             leg.last_sent = Some(now);
-            leg.sent_through = sent.order;
             leg.turn = self.turns;
-            if slot.0 % 2 == 1 {
-                *last_fate = leg.fate;
-            }
         }
         let local = self.local.position(path.sender);
         if let Some((up, down)) = local.zip(self.peer.position(path.receiver)) {
@@ -474,12 +270,6 @@ impl Origin {
     const fn peer_micros(self, at: MediaTime) -> i64 {
         at.signed_micros_since(self.peer)
     }
-}
-
-/// The fates that a slot should not share: with odd slots the best leg's, and the last odd slot's.
-fn avoid(legs: &Legs, ranking: &Ranking, want: Want, last: Option<Fate>) -> [Option<Fate>; 2] {
-    let best = ranking.first().filter(|_| want != Want::Best);
-    [best.and_then(|at| legs.as_slice()[at].fate), last]
 }
 
 /// Orders legs that were never used; below any turn that is given later.

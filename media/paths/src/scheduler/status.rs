@@ -5,9 +5,7 @@ use core::time::Duration;
 use tacit_types::{LegIndex, LegKind, Path, Timestamp};
 
 use super::{ChoiceReason, Scheduler};
-use crate::arrivals::Caution;
 use crate::leg::{Leg, LegStatus, Legs, Side};
-use crate::ranking::Ranking;
 use crate::sent::Sent;
 
 impl Scheduler {
@@ -34,7 +32,7 @@ impl Scheduler {
             let on_leg = |sent: &&Sent| sent.is_on(side, leg.index);
             let later = |sent: &&Sent| sent.order > leg.acknowledged_through;
             let oldest = self.sent.pending().filter(on_leg).find(later)?;
-            Some(self.overdue(oldest, origin))
+            Some(self.overdue(oldest, origin, &self.usual()))
         });
         LegStatus {
             side,
@@ -47,7 +45,7 @@ impl Scheduler {
             sent: leg.sent,
             acknowledged: leg.acknowledged,
             loss: self.loss(side, leg.index),
-            overdue: Duration::from_micros(overdue.unwrap_or(0).max(0).unsigned_abs()),
+            overdue: micros(overdue.unwrap_or(0.0)),
             suspected: leg.suspected,
         }
     }
@@ -55,9 +53,10 @@ impl Scheduler {
     /// Of what should have arrived, the share that has not.
     fn loss(&self, side: Side, index: LegIndex) -> Option<f32> {
         let origin = self.origin?;
+        let usual = self.usual();
         let due = self.sent.all().filter(|sent| {
             sent.is_on(side, index)
-                && (sent.acknowledged || self.overdue(sent, origin) > self.patience())
+                && (sent.acknowledged || self.overdue(sent, origin, &usual) > self.patience())
         });
         let (due, lost) = due.fold((0_u16, 0_u16), |(due, lost), sent| {
             (due + 1, lost + u16::from(!sent.acknowledged))
@@ -67,15 +66,21 @@ impl Scheduler {
 
     /// The path with the lowest delay among legs that are in time.
     fn best(&self, now: Timestamp) -> Option<Path> {
-        let yardstick = self.yardstick(Caution::None, now);
-        let turn = self.config.kind == LegKind::Turn;
-        let local = Ranking::new(&self.local, &yardstick, |_| true);
-        let peer = Ranking::new(&self.peer, &yardstick, |leg| !leg.held);
-        let up = local.first()?;
-        let down = if turn {
-            self.reached(&peer, up).first()?
-        } else {
-            up
+        let first = |legs: &Legs, usable: &dyn Fn(&Leg) -> bool| {
+            let legs = legs.as_slice().iter().enumerate();
+            let usable = legs.filter(|(_, leg)| usable(leg));
+            let best = usable.min_by(|(_, a), (_, b)| {
+                let known = |leg: &Leg| (leg.suspect, leg.is_fresh());
+                let delays = (a.delay.expected(now), b.delay.expected(now));
+                known(a).cmp(&known(b)).then(delays.0.total_cmp(&delays.1))
+            });
+            best.map(|(at, _)| at)
+        };
+        let up = first(&self.local, &|_| true)?;
+        let reach = self.local.as_slice()[up].reach;
+        let down = match self.config.kind {
+            LegKind::Turn => first(&self.peer, &|leg| !leg.held && reach.contains(leg.index))?,
+            LegKind::Onion => up,
         };
         Some(self.choice(up, down, ChoiceReason::Best).path)
     }
@@ -102,7 +107,7 @@ impl Scheduler {
             whole.then(|| {
                 (
                     late,
-                    up.delay.mean() + down.map_or(0.0, |down| down.delay.mean()),
+                    up.delay.expected(now) + down.map_or(0.0, |down| down.delay.expected(now)),
                 )
             })
         };
