@@ -198,7 +198,7 @@ mod tests {
     fn legs(change: impl Fn(usize, &mut Leg)) -> Legs {
         let mut legs = Legs::default();
         for index in 0..3 {
-            let mut leg = Leg::new(LegIndex(index), 0);
+            let mut leg = Leg::new(LegIndex(index), 0, 0);
             leg.last_sent = Some(at(9_900));
             for step in 0..100 {
                 let forgotten = Duration::from_secs(10);

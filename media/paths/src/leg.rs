@@ -60,6 +60,8 @@ pub(crate) struct Leg {
     /// The slot whose packet it did not take.
     pub(crate) refused: Option<SlotNumber>,
     pub(crate) delay: Delay,
+    /// Order of the last packet before the leg came: those are another leg's, whatever its index.
+    pub(crate) born_after: u64,
     /// Order of the latest-sent packet that was acknowledged.
     pub(crate) acknowledged_through: u64,
     pub(crate) last_sent: Option<Timestamp>,
@@ -76,7 +78,7 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    pub(crate) const fn new(index: LegIndex, turn: u64) -> Self {
+    pub(crate) const fn new(index: LegIndex, turn: u64, born_after: u64) -> Self {
         Self {
             index,
             fate: None,
@@ -84,7 +86,8 @@ impl Leg {
             held: false,
             refused: None,
             delay: Delay::unknown(),
-            acknowledged_through: 0,
+            born_after,
+            acknowledged_through: born_after,
             last_sent: None,
             seen: None,
             turn,

@@ -9,6 +9,3 @@ pub const LEGS: usize = tacit_types::limits::MAX_LEGS;
 
 /// A round trip above this is absurd, microseconds.
 pub const ROUND_TRIP_MAX_MICROS: i64 = 60_000_000;
-
-/// One step of the delay filter moves at most this far, microseconds: a stall is not a new delay.
-pub const RESIDUAL_MAX_MICROS: f64 = 100_000.0;

@@ -59,6 +59,18 @@ impl SentLog {
         sent
     }
 
+    /// Order of what was sent last.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// What was sent up to now is not remembered any more.
+    pub(crate) fn forget(&mut self) {
+        self.by_slot.fill(None);
+        self.by_order.fill(None);
+        self.pending_from = self.next;
+    }
+
     /// The packet whose slot has these low bits, if it went over `path`.
     pub(crate) fn find(&mut self, slot_low: u16, path: Path) -> Option<&mut Sent> {
         let sent = self.by_slot[place(u64::from(slot_low))].as_mut()?;

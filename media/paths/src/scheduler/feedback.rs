@@ -8,7 +8,7 @@ use tacit_types::{LegKind, Timestamp};
 use super::{Origin, Scheduler};
 use crate::blame::Accusations;
 use crate::delay;
-use crate::leg::Legs;
+use crate::leg::{Leg, Legs};
 use crate::limits::{LEGS, ROUND_TRIP_MAX_MICROS};
 use crate::sent::Sent;
 
@@ -16,6 +16,8 @@ use crate::sent::Sent;
 const CLOCK_ERROR: i64 = 2_000;
 /// How much earlier than expected the peer's newest packet may have come, microseconds.
 const EARLY_MAX: i64 = 50_000;
+/// When the peer's clock was impossible for so long, one of the two has stepped.
+const CLOCK_STEPPED: Duration = Duration::from_secs(2);
 /// A leg never measured is taken to be slower than the slowest by this, microseconds.
 const UNMEASURED: f64 = 150_000.0;
 
@@ -57,8 +59,9 @@ impl Scheduler {
             peer: arrived_at,
         });
         let delay = origin.peer_micros(arrived_at) - origin.local_micros(sent.at);
-        let mut up = self.local.get_mut(sent.path.sender);
-        let mut down = self.peer.get_mut(sent.path.receiver);
+        let carried = |leg: &&mut Leg| sent.order > leg.born_after;
+        let mut up = self.local.get_mut(sent.path.sender).filter(carried);
+        let mut down = self.peer.get_mut(sent.path.receiver).filter(carried);
         let forgotten = self.config.forgotten;
         let needed = if self.config.kind == LegKind::Turn {
             2
@@ -105,10 +108,28 @@ impl Scheduler {
             .saturating_add(fastest as i64 + EARLY_MAX);
         if told > latest {
             self.counters.impossible_clock += 1;
+            let stepped = |last| now.saturating_since(last) > CLOCK_STEPPED;
+            if self.last_feedback.is_some_and(stepped) {
+                self.start_over(now);
+            }
             return;
         }
         self.last_feedback = Some(now);
         self.horizon = self.horizon.max(told);
+    }
+
+    /// One of the clocks has stepped, as when a machine slept: what was measured before says nothing
+    /// about what is measured now. A peer that feigns it makes its own calls worse.
+    fn start_over(&mut self, now: Timestamp) {
+        self.origin = None;
+        self.horizon = 0;
+        self.last_feedback = Some(now);
+        self.sent.forget();
+        for leg in self.local.iter_mut().chain(self.peer.iter_mut()) {
+            leg.delay = delay::Delay::unknown();
+            leg.suspect = false;
+            leg.late = 0.0;
+        }
     }
 
     /// What is later than it usually is by more than this is overdue, microseconds.

@@ -137,7 +137,8 @@ impl Scheduler {
             Side::Local => (&mut self.local, self.seed),
             Side::Peer => (&mut self.peer, !self.seed),
         };
-        let added = legs.add(Leg::new(index, first_turn(seed, index)));
+        let leg = Leg::new(index, first_turn(seed, index), self.sent.newest());
+        let added = legs.add(leg);
         if added {
             self.pairs.forget();
         }
