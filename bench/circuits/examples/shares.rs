@@ -83,6 +83,7 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
         "nagle" if value <= 0.0 => scenario.nagle = Nagle::Nowhere,
         "nagle" if value < 1.0 => scenario.nagle = Nagle::NotAtClient,
         "nagle" => scenario.nagle = Nagle::Everywhere,
+        "replace" => scenario.replace = value > 0.0,
         "cells" => scenario.cells_per_second = if value < 50.0 { 25 } else { 50 },
         "guard" => scenario.params.persistence.guard = value,
         "wander" => scenario.params.persistence.wander = value,
@@ -120,10 +121,13 @@ fn interval(count: usize, of: u32) -> [f64; 2] {
 
 fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
     let started = Instant::now();
+    let mut replaced = 0;
     let mut of_calls: Vec<[usize; 2]> = (0..calls)
         .map(|call| {
             let seed = random::derive(seed, u64::from(call));
-            let network = run(scenario, kind, seed, &mut ()).network;
+            let outcome = run(scenario, kind, seed, &mut ());
+            let network = outcome.network;
+            replaced += outcome.replacements;
             [0.5, 0.99].map(|p| network.quantile(p).unwrap_or(0))
         })
         .collect();
@@ -141,10 +145,11 @@ fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
     };
     let [low, high] = interval(below, calls);
     println!(
-        "{kind:<16} p50 {:>4}  p99 of median call {:>5}, of p90 call {:>5}  p99 < 360 ms: {:>5.1} % ({low:.0}-{high:.0})  ({speed:.0} call-s/s)",
+        "{kind:<16} p50 {:>4}  p99 of median call {:>5}, of p90 call {:>5}  p99 < 360 ms: {:>5.1} % ({low:.0}-{high:.0})  replaced {:.1}  ({speed:.0} call-s/s)",
         quantile(0, 0.5),
         quantile(1, 0.5),
         quantile(1, 0.9),
         100.0 * below as f64 / f64::from(calls),
+        f64::from(replaced) / f64::from(calls),
     );
 }

@@ -19,7 +19,7 @@ use crate::delays::Delays;
 use crate::frames::Frames;
 use crate::network::{Network, Side};
 use crate::random::derive;
-use crate::scenario::Scenario;
+use crate::scenario::{Mode, Scenario};
 use crate::strategies::{Kind, Note, Received, Strategy};
 
 /// Percentiles count from here: before, nothing can be known of the circuits.
@@ -65,6 +65,8 @@ pub struct Outcome {
     pub cells: u64,
     /// Circuits that failed.
     pub failures: u32,
+    /// Circuits (with onion legs: pairs of them) that a strategy had replaced by others.
+    pub replacements: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,12 +76,16 @@ struct Flight {
     path: Path,
     sent_at: Timestamp,
     note: usize,
+    /// Of the two circuits: how often each had been replaced.
+    replaced: [u32; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Failed(Side, u8),
     Back(Side, u8),
+    /// The circuit that replaces this one is built.
+    Built(Side, u8),
     /// Comes to the second half.
     Middle(Flight),
     Arrives(Flight),
@@ -99,6 +105,9 @@ pub(crate) struct Call<'a, O> {
     end: Timestamp,
     cells: u64,
     failures: u32,
+    /// Legs of each side for which another circuit is being built, by bit.
+    building: [u64; 2],
+    replacements: u32,
 }
 
 /// Simulates one call. The same seed has the same circuits under every strategy.
@@ -117,6 +126,8 @@ pub fn run<O: Observer>(scenario: &Scenario, kind: Kind, seed: u64, observer: &m
         end: Timestamp::ZERO + scenario.length,
         cells: 0,
         failures: 0,
+        building: [0; 2],
+        replacements: 0,
     };
     call.begin(scenario.legs);
     while call.step() {}
@@ -150,6 +161,7 @@ impl<O: Observer> Call<'_, O> {
             Event::Middle(flight) => self.forward(flight, now),
             Event::Arrives(flight) => self.arrive(flight, now),
             Event::Failed(side, leg) => self.fail(side, leg, now),
+            Event::Built(side, leg) => self.replace(side, leg, now),
             Event::Back(side, leg) => self.tell(side, leg, true, now),
         }
         now < self.end + LINGER
@@ -172,6 +184,7 @@ impl<O: Observer> Call<'_, O> {
                 path,
                 sent_at: now,
                 note: self.keep(note),
+                replaced: self.replaced(side, path),
             };
             if let Some(at) = copies.arrives() {
                 self.push(at, Event::Arrives(flight));
@@ -181,6 +194,40 @@ impl<O: Observer> Call<'_, O> {
             self.fly(at, flight, Event::Middle);
         }
         self.push(next, Event::Slot(side, packet + 1));
+        let replace = self.strategies[side as usize].replace(now);
+        if let Some(leg) = replace {
+            let takes = self.network.build_time(side, usize::from(leg));
+            self.building[side as usize] |= 1 << leg;
+            self.push(now + takes, Event::Built(side, leg));
+        }
+    }
+
+    fn replaced(&self, from: Side, path: Path) -> [u32; 2] {
+        [
+            self.network.replaced(from, path.sender),
+            self.network.replaced(from.other(), path.receiver),
+        ]
+    }
+
+    /// The new circuit is up: the old one is left. With onion legs it is the other side's too.
+    fn replace(&mut self, side: Side, leg: u8, now: Timestamp) {
+        if self.building[side as usize] & 1 << leg == 0 {
+            return;
+        }
+        self.building[side as usize] &= !(1 << leg);
+        self.replacements += 1;
+        let sides: &[Side] = match self.network.mode() {
+            Mode::Turn => &[side],
+            Mode::Onion => &Side::BOTH,
+        };
+        self.tell(side, leg, false, now);
+        for side in sides.iter().copied() {
+            self.network.replace(side, usize::from(leg), now);
+            let fails_at = self.network.fails_at(side, usize::from(leg));
+            self.push(fails_at, Event::Failed(side, leg));
+        }
+        self.tell(side, leg, true, now);
+        self.strategies[side as usize].replaced(leg);
     }
 
     fn fly(&mut self, at: Option<Timestamp>, flight: Flight, event: impl FnOnce(Flight) -> Event) {
@@ -192,13 +239,20 @@ impl<O: Observer> Call<'_, O> {
 
     fn forward(&mut self, flight: Flight, now: Timestamp) {
         let side = flight.from.other();
-        let at = self
-            .network
-            .send(side, flight.path.receiver, Direction::Down, now);
+        let whole = self.replaced(flight.from, flight.path) == flight.replaced;
+        let network = &mut self.network;
+        let at = whole
+            .then(|| network.send(side, flight.path.receiver, Direction::Down, now))
+            .flatten();
         self.fly(at, flight, Event::Arrives);
     }
 
     fn arrive(&mut self, flight: Flight, now: Timestamp) {
+        let [_, down] = self.replaced(flight.from, flight.path);
+        if down != flight.replaced[1] {
+            self.free.push(flight.note);
+            return;
+        }
         let sender = &self.strategies[flight.from as usize];
         let repeats = sender.repeats();
         self.frames[flight.from as usize].arrived(flight.packet, repeats, now);
@@ -219,10 +273,18 @@ impl<O: Observer> Call<'_, O> {
     }
 
     fn fail(&mut self, side: Side, leg: u8, now: Timestamp) {
-        if now >= self.end {
+        // A circuit that was replaced does not fail any more.
+        let current = self.network.fails_at(side, usize::from(leg)) == now;
+        if now >= self.end || !current {
             return;
         }
         self.failures += 1;
+        // Whatever was being built in its place is not needed: this one is built again.
+        let opener = match self.network.mode() {
+            Mode::Turn => side,
+            Mode::Onion => Side::A,
+        };
+        self.building[opener as usize] &= !(1 << leg);
         self.tell(side, leg, false, now);
         let back = self.network.rebuild(side, usize::from(leg));
         self.push(back, Event::Back(side, leg));
@@ -254,6 +316,7 @@ impl<O: Observer> Call<'_, O> {
             network,
             cells: self.cells,
             failures: self.failures,
+            replacements: self.replacements,
         }
     }
 }

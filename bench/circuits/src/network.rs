@@ -88,6 +88,8 @@ struct Leg {
     lines: [Line; 2],
     random: Random,
     generation: u64,
+    /// How often it was replaced by the call's own wish: what was on its way then is lost.
+    replaced: u32,
     fails_at: f64,
     back_at: f64,
 }
@@ -113,6 +115,7 @@ impl Network {
                 lines,
                 random,
                 generation: 0,
+                replaced: 0,
                 fails_at,
                 back_at: 0.0,
             }
@@ -155,6 +158,31 @@ impl Network {
                 .exponential(HOUR / self.scenario.failures_per_hour);
         leg.lines = lines(&self.scenario, self.seed, side, index, generation);
         from_ms(leg.back_at)
+    }
+
+    /// How long it takes to build a circuit that takes this one's place.
+    pub(crate) fn build_time(&mut self, side: Side, index: usize) -> Duration {
+        let leg = &mut self.legs[side as usize][index];
+        build_time(&mut leg.random).mul_f64(self.scenario.mode.build_factor())
+    }
+
+    /// A circuit behind the same guard takes this one's place.
+    pub(crate) fn replace(&mut self, side: Side, index: usize, now: Timestamp) {
+        let leg = &mut self.legs[side as usize][index];
+        leg.generation += 1;
+        leg.replaced += 1;
+        let lasts = leg
+            .random
+            .exponential(HOUR / self.scenario.failures_per_hour);
+        leg.fails_at = ms(now) + lasts;
+        let generation = leg.generation;
+        leg.lines = lines(&self.scenario, self.seed, side, index, generation);
+    }
+
+    /// How often a leg was replaced.
+    pub(crate) fn replaced(&self, side: Side, leg: LegIndex) -> u32 {
+        let leg = self.legs[side as usize].get(usize::from(leg.0));
+        leg.map_or(0, |leg| leg.replaced)
     }
 
     /// Sends on one half; `None` if the packet is lost with its circuit.

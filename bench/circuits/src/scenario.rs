@@ -87,6 +87,8 @@ pub struct Scenario {
     /// Packets a second and direction of `tacit`: 50, or 25 with two new frames in each. The others
     /// send what they were published with.
     pub cells_per_second: u32,
+    /// Whether `tacit` replaces bad circuits in the course of the call.
+    pub replace: bool,
     /// How often a circuit fails. Nothing was published: an assumption.
     pub failures_per_hour: f64,
     /// How long the call is.
@@ -109,6 +111,7 @@ impl Scenario {
             floor_factor: 1.0,
             nagle: Nagle::Everywhere,
             cells_per_second: 50,
+            replace: true,
             failures_per_hour: 0.1,
             length: Duration::from_secs(300),
             traces: None,

@@ -64,6 +64,7 @@ pub(crate) struct Leg {
     pub(crate) born_after: u64,
     /// Order of the latest-sent packet that was acknowledged.
     pub(crate) acknowledged_through: u64,
+    pub(crate) first_sent: Option<Timestamp>,
     pub(crate) last_sent: Option<Timestamp>,
     /// When a packet of the peer last came over it.
     pub(crate) seen: Option<Timestamp>,
@@ -88,6 +89,7 @@ impl Leg {
             delay: Delay::unknown(),
             born_after,
             acknowledged_through: born_after,
+            first_sent: None,
             last_sent: None,
             seen: None,
             turn,
@@ -106,6 +108,12 @@ impl Leg {
     /// For how long nothing was sent on it; `None` if nothing ever was.
     pub(crate) fn rest(&self, now: Timestamp) -> Option<Duration> {
         self.last_sent.map(|at| now.saturating_since(at))
+    }
+
+    /// For how long it has carried packets.
+    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+        let since = |at| now.saturating_since(at);
+        self.first_sent.map_or(Duration::ZERO, since)
     }
 
     /// Whether nothing was sent on it for `interval`.

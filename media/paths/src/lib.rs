@@ -34,6 +34,9 @@
 //! With onion legs a path is one leg (i, i). With TURN legs every local leg reaches every peer leg,
 //! the delay of a path is the sum of its halves, and each half has a cost of its own.
 //!
+//! A leg that is much slower than most others, or dead, gives way to a new one now and then
+//! ([`Replacer`]): which is decided here, opening and closing is not.
+//!
 //! **Not in this crate:** sockets, clocks, sealing, opening and closing legs.
 #![forbid(unsafe_code)]
 
@@ -46,11 +49,13 @@ mod leg;
 mod leg_set;
 pub mod limits;
 mod pairs;
+mod replace;
 mod round_trip;
 mod scheduler;
 mod sent;
 
 pub use config::Config;
 pub use leg::{Fate, LegStatus, Side};
+pub use replace::{Allowance, Replacer};
 pub use round_trip::RoundTrip;
-pub use scheduler::{BestChange, Choice, ChoiceReason, Counters, Scheduler};
+pub use scheduler::{BestChange, Choice, ChoiceReason, Counters, Fault, Scheduler};

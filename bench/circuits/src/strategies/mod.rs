@@ -32,8 +32,9 @@ use crate::scenario::Scenario;
 /// Copies of one packet that go out at once, at most.
 pub const COPIES: usize = 2;
 
-/// Older frames in a packet of 20 ms: what `tacit-packet`'s layout holds beside the current one.
-const TACIT_REPEATS: u32 = tacit_packet::FRAMES_IN_PACKET as u32 - 1;
+/// Older frames in a packet of 20 ms: what there is room for in speech (docs/decisions/0015). In
+/// pauses there would be two more.
+const TACIT_REPEATS: u32 = 4;
 
 /// The paths of one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,6 +128,15 @@ pub trait Strategy {
 
     /// A circuit of `side` has failed, or another is up in its place.
     fn leg_changed(&mut self, side: Side, leg: u8, up: bool, now: Timestamp);
+
+    /// A circuit of this side that should give way to a new one, which is built first. Asked after
+    /// every packet.
+    fn replace(&mut self, _now: Timestamp) -> Option<u8> {
+        None
+    }
+
+    /// The new one has taken its place, and its index.
+    fn replaced(&mut self, _leg: u8) {}
 }
 
 /// The strategies by name.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use tacit_packet::{MediaTime, ReportCollector};
-use tacit_paths::{Config, Scheduler};
+use tacit_paths::{Allowance, Config, Replacer, Scheduler};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 use super::{Copies, Note, Received, Strategy, TACIT_REPEATS};
@@ -19,6 +19,8 @@ pub(super) struct Tacit {
     reports: ReportCollector,
     interval: Duration,
     repeats: u32,
+    /// Of the side that opens legs; of onion legs that is who calls.
+    replacer: Option<Replacer>,
 }
 
 impl Tacit {
@@ -27,6 +29,8 @@ impl Tacit {
             Mode::Turn => LegKind::Turn,
             Mode::Onion => LegKind::Onion,
         };
+        let opens = scenario.replace && (kind == LegKind::Turn || side == Side::A);
+        let allowance = Allowance::new(kind, scenario.legs);
         let mut tacit = Self {
             side,
             mode: scenario.mode,
@@ -35,6 +39,7 @@ impl Tacit {
             reports: ReportCollector::default(),
             interval: Duration::from_secs(1) / scenario.cells_per_second.max(1),
             repeats: repeats(scenario.cells_per_second),
+            replacer: opens.then(|| Replacer::new(allowance, Timestamp::ZERO)),
         };
         for leg in 0..tacit.legs {
             tacit.add(Side::A, leg);
@@ -112,12 +117,30 @@ impl Strategy for Tacit {
     }
 
     fn leg_changed(&mut self, side: Side, leg: u8, up: bool, _: Timestamp) {
+        let index = LegIndex(leg);
+        let ours = side == self.side || self.mode == Mode::Onion;
         if up {
             self.add(side, leg);
-        } else if side == self.side || self.mode == Mode::Onion {
-            self.scheduler.remove_local_leg(LegIndex(leg));
+        } else if ours {
+            self.scheduler.remove_local_leg(index);
         } else {
-            self.scheduler.remove_peer_leg(LegIndex(leg));
+            self.scheduler.remove_peer_leg(index);
+        }
+        if let Some(replacer) = self.replacer.as_mut().filter(|_| ours && !up) {
+            replacer.on_gone(index);
+        }
+    }
+
+    fn replace(&mut self, now: Timestamp) -> Option<u8> {
+        let replacer = self.replacer.as_mut()?;
+        let (leg, _) = replacer.next(&self.scheduler, now)?;
+        Some(leg.0)
+    }
+
+    fn replaced(&mut self, leg: u8) {
+        if let Some(replacer) = &mut self.replacer {
+            // Here a leg keeps its index.
+            replacer.on_up(LegIndex(leg), LegIndex(leg));
         }
     }
 }

@@ -3,8 +3,10 @@
 mod choose;
 mod feedback;
 mod status;
+mod worst;
 
 pub use status::BestChange;
+pub use worst::Fault;
 
 use tacit_packet::MediaTime;
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
@@ -189,6 +191,11 @@ impl Scheduler {
         self.pairs.forget();
     }
 
+    /// Our legs that have a path.
+    pub(crate) fn local_legs(&self) -> usize {
+        self.local.as_slice().len()
+    }
+
     /// A leg of the peer has had as many packets as it may have before it answers (or has answered):
     /// while it is held, no packet goes to it. TURN only.
     pub fn hold_peer_leg(&mut self, index: LegIndex, held: bool) {
@@ -228,6 +235,7 @@ impl Scheduler {
         ];
         for leg in halves.into_iter().flatten() {
             leg.sent += 1;
+            leg.first_sent.get_or_insert(now);
             leg.last_sent = Some(now);
             leg.turn = self.turns;
         }
