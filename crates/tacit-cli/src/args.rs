@@ -25,7 +25,8 @@ const KEYS: &str = "\
 Keys while it runs, each with Enter:
   a  answer the call that has rung longest    d  decline it
   m  mute, unmute                             h  hang up
-  v  the two words match                      x  they differ: end the call";
+  v  the two words match                      x  they differ: end the call
+  l  show the legs, or no longer: delay and loss of each, and why packets take it";
 
 /// Options of every command.
 #[derive(Debug, Args)]

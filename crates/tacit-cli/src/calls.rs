@@ -11,7 +11,7 @@ use tacit_types::{LegKind, Reason};
 use crate::Failure;
 use crate::args::{Call, Global, Legs, Listen};
 use crate::interact::{self, Key};
-use crate::line::{Line, Note, went_well};
+use crate::line::{Asked, Line, Note, went_well};
 use crate::output::Output;
 use crate::session::Session;
 use crate::setup::{self, Wishes};
@@ -60,7 +60,10 @@ pub(crate) async fn listen(
                     break Ok(());
                 }
             }
-            key = s.keys.next() => press(&s.engine, &mut s.line, key, output),
+            key = s.keys.next() => {
+                output.typed();
+                press(&s.engine, &mut s.line, key, output);
+            }
             () = interact::ctrl_c() => break Err(Reason::Interrupted.into()),
         }
     };
@@ -131,6 +134,7 @@ pub(crate) async fn talk(
                 }
             }
             key = s.keys.next() => {
+                output.typed();
                 // A call of a fixed length ends without keys.
                 if key != Key::Closed || seconds.is_none() {
                     press(&s.engine, &mut s.line, key, output);
@@ -188,6 +192,9 @@ pub(crate) fn show(line: &mut Line, event: &Event, output: &mut Output) {
     if let Event::Quality(_, quality) = event {
         output.meter(quality, line.is_muted());
     }
+    if event.call() == line.current() {
+        output.follow(event);
+    }
     for note in line.on_event(event) {
         output.note(&note);
     }
@@ -195,7 +202,8 @@ pub(crate) fn show(line: &mut Line, event: &Event, output: &mut Output) {
 
 fn press(engine: &Engine, line: &mut Line, key: Key, output: &mut Output) {
     match line.on_key(key) {
-        Ok(command) => submit(engine, line, &command, output),
+        Ok(Asked::Engine(command)) => submit(engine, line, &command, output),
+        Ok(Asked::Legs) => output.toggle_legs(),
         Err(note) => output.note(&note),
     }
 }

@@ -37,6 +37,9 @@ pub struct Tor {
     pub arti: Option<PathBuf>,
     /// Private networks only: exits may connect to this machine.
     pub dangerous_allow_local_exits: bool,
+    /// Two guards instead of one: twice as many relays know this computer's address and see when it
+    /// calls.
+    pub dangerous_double_guard_exposure: bool,
     /// Seconds that Tor may take to start.
     pub start_timeout_s: u64,
 }
@@ -49,6 +52,7 @@ impl Default for Tor {
             control: None,
             arti: None,
             dangerous_allow_local_exits: false,
+            dangerous_double_guard_exposure: false,
             start_timeout_s: 120,
         }
     }
@@ -184,6 +188,11 @@ impl Config {
         if !(5..=3600).contains(&config.tor.start_timeout_s) {
             return wrong("tor.start_timeout_s", "must be 5 to 3600".into());
         }
+        if config.tor.dangerous_double_guard_exposure && config.tor.mode == TorMode::System {
+            let instead =
+                "is for `mode = \"arti\"`; of a system tor, NumEntryGuards in its torrc says it";
+            return wrong("tor.dangerous_double_guard_exposure", instead.into());
+        }
         let addresses = [
             ("servers.credentials", &config.servers.credentials),
             ("servers.mailbox", &config.servers.mailbox),
@@ -217,6 +226,22 @@ mod tests {
         let config = Config::parse("", "x").expect("empty is valid");
         assert_eq!(config.calls.legs, 8);
         assert_eq!(config.tor.mode, TorMode::Arti);
+    }
+
+    #[test]
+    fn a_second_guard_is_asked_for_by_name_and_of_arti_only() {
+        let text = "[tor]\ndangerous_double_guard_exposure = true\n";
+        let config = Config::parse(text, "c").expect("known");
+        assert!(config.tor.dangerous_double_guard_exposure);
+        assert!(!Config::default().tor.dangerous_double_guard_exposure);
+        let system = Config::parse(&format!("{text}mode = \"system\"\n"), "c");
+        let refused = system.expect_err("not ours to say").to_string();
+        assert!(
+            refused.contains("tor.dangerous_double_guard_exposure"),
+            "{refused}"
+        );
+        assert!(refused.contains("NumEntryGuards"), "{refused}");
+        Config::parse("[tor]\nguards = 2\n", "c").expect_err("no other name");
     }
 
     #[test]

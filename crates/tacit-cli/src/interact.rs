@@ -101,6 +101,7 @@ pub(crate) enum Key {
     HangUp,
     ToggleMute,
     Verify(bool),
+    Legs,
     Unknown,
     /// The end of the input was typed, and more may be typed after it.
     CtrlD,
@@ -117,6 +118,7 @@ impl Key {
             "m" | "mute" | "unmute" => Self::ToggleMute,
             "v" | "verify" | "verify yes" => Self::Verify(true),
             "x" | "verify no" => Self::Verify(false),
+            "l" | "legs" => Self::Legs,
             _ => Self::Unknown,
         }
     }

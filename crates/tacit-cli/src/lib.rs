@@ -17,6 +17,8 @@ mod contacts;
 mod doctor;
 mod folders;
 mod interact;
+mod json;
+mod legs;
 mod line;
 mod live;
 mod manual;

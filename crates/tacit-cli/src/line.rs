@@ -69,6 +69,15 @@ impl Ring {
     }
 }
 
+/// What a key asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// Something of the engine.
+    Engine(Command),
+    /// To see the legs, or no longer.
+    Legs,
+}
+
 /// The line. Rings are in the order of their arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
@@ -264,7 +273,7 @@ impl Line {
     ///
     /// # Errors
     /// What to tell the person if it means nothing now.
-    pub(crate) fn on_key(&self, key: Key) -> Result<Command, Note> {
+    pub(crate) fn on_key(&self, key: Key) -> Result<Asked, Note> {
         let first = self.ringing.front();
         let going_on = || {
             self.current.ok_or_else(|| {
@@ -282,13 +291,16 @@ impl Line {
                     "Nobody is calling."
                 }))
             }
-            Key::Accept => self.accept(first),
+            Key::Accept => self.accept(first).map(Asked::Engine),
             Key::Decline => first
-                .map(|r| Command::Decline(r.call))
+                .map(|r| Asked::Engine(Command::Decline(r.call)))
                 .ok_or_else(|| Note::hint("Nobody is calling.")),
-            Key::HangUp => going_on().map(Command::HangUp),
-            Key::ToggleMute => going_on().map(|call| Command::SetMuted(call, !self.muted)),
-            Key::Verify(same) => going_on().map(|call| Command::Verify(call, same)),
+            Key::HangUp => going_on().map(|call| Asked::Engine(Command::HangUp(call))),
+            Key::ToggleMute => {
+                going_on().map(|call| Asked::Engine(Command::SetMuted(call, !self.muted)))
+            }
+            Key::Verify(same) => going_on().map(|call| Asked::Engine(Command::Verify(call, same))),
+            Key::Legs => going_on().map(|_| Asked::Legs),
             Key::CtrlD => Err(Note::hint(
                 "Ctrl-D means nothing here. Type h to hang up; Ctrl-C also ends the program.",
             )),
@@ -297,7 +309,7 @@ impl Line {
             )),
             Key::Unknown => Err(Note::hint(
                 "Keys, each with Enter: a answer, d decline, m mute, v the words match, x they \
-                 differ, h hang up.",
+                 differ, l legs, h hang up.",
             )),
         }
     }

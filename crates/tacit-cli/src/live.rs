@@ -1,10 +1,11 @@
 //! What stands in the live line: as much as the terminal's width has room for, so that it never
 //! wraps. What matters least goes first.
 
-use tacit_engine::Quality;
+use tacit_engine::{Quality, Side};
 
 /// What one form of the call's line shows, besides the quality in a word.
 struct Form {
+    repaired: bool,
     concealed: bool,
     circuits: bool,
     /// The delay with what it is.
@@ -17,6 +18,7 @@ struct Form {
 }
 
 const WHOLE: Form = Form {
+    repaired: true,
     concealed: true,
     circuits: true,
     delay_named: true,
@@ -29,10 +31,16 @@ const WHOLE: Form = Form {
 const FORMS: &[Form] = &[
     WHOLE,
     Form {
+        repaired: false,
+        ..WHOLE
+    },
+    Form {
+        repaired: false,
         concealed: false,
         ..WHOLE
     },
     Form {
+        repaired: false,
         concealed: false,
         delay_named: false,
         ..WHOLE
@@ -50,6 +58,7 @@ const FORMS: &[Form] = &[
 ];
 
 const SHORT: Form = Form {
+    repaired: false,
     concealed: false,
     circuits: false,
     delay_named: false,
@@ -80,7 +89,10 @@ fn in_form(q: &Quality, muted: bool, form: &Form) -> String {
         parts.push(format!("{:.0} ms{named}", q.latency.mouth_to_ear()));
     }
     if form.circuits {
-        parts.push(format!("{} circuits", q.legs.len()));
+        parts.push(format!("{} circuits", q.of_side(Side::Local).count()));
+    }
+    if form.repaired {
+        parts.push(format!("repaired {:.1} %", q.repaired * 100.0));
     }
     if form.concealed {
         parts.push(format!("concealed {:.1} %", q.concealed * 100.0));
@@ -140,22 +152,18 @@ mod tests {
 
     /// A bad call over many circuits: every number at its longest.
     fn long() -> Quality {
-        let leg = |leg| LegQuality {
-            leg,
-            relative_delay_ms: Some(0.0),
-            loss: Some(0.0),
-            suspect: false,
-        };
+        let leg = |leg| LegQuality::fresh(Side::Local, leg);
         Quality {
             latency: LatencyBreakdown {
                 network: 2345.0,
                 ..LatencyBreakdown::default()
             },
             concealed: 0.125,
-            repaired: 0.0,
+            repaired: 0.034,
             input_level: -20.0,
             output_level: -40.0,
             legs: (0..16).map(leg).collect(),
+            ..Quality::default()
         }
     }
 
@@ -181,6 +189,10 @@ mod tests {
         let whole = "Poor · 2345 ms mouth to ear · 16 circuits · concealed 12.5 % · \
                      you ▮▮▮▮▮▯▯▯ · they ▮▮▯▯▯▯▯▯";
         assert_eq!(at(100), whole);
+        assert_eq!(
+            at(120),
+            whole.replace("concealed", "repaired 3.4 % · concealed")
+        );
         let most = "Poor · 2345 ms mouth to ear · 16 circuits · you ▮▮▮▮▮▯▯▯ · they ▮▮▯▯▯▯▯▯";
         assert_eq!(at(79), most);
         assert_eq!(

@@ -4,10 +4,12 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
-use tacit_engine::{CallState, Event, LatencyBreakdown, Quality, Timing};
+use tacit_engine::{CallState, Event, Quality};
 use tacit_types::{LegKind, Reason};
 
 use crate::Failure;
+use crate::json::json_of;
+use crate::legs::{LegsView, Room};
 use crate::line::Note;
 use crate::live::{self, clip};
 use crate::progress::{Shown, TorProgress};
@@ -18,18 +20,23 @@ pub(crate) struct Output {
     json: bool,
     /// Standard output is a terminal, so a line may be drawn over.
     live: bool,
-    /// A live line stands on the screen.
-    drawn: bool,
+    /// Rows on the screen that are drawn over: those of the legs, if they are shown, and the live
+    /// line, on which the cursor stands.
+    drawn: usize,
     colour: bool,
     /// What was said last of Tor.
     tor: TorProgress,
     tor_json: Option<(u8, String)>,
+    /// The legs of the call that goes on.
+    legs: LegsView,
     /// How the first thing that could not be written failed.
     lost: Option<std::io::Error>,
 }
 
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 80;
+/// Rows of a terminal that does not say how many it has.
+const ROWS: usize = 24;
 
 impl Output {
     /// Output in the form asked for.
@@ -42,10 +49,11 @@ impl Output {
         Self {
             json,
             live,
-            drawn: false,
+            drawn: 0,
             colour,
             tor: TorProgress::default(),
             tor_json: None,
+            legs: LegsView::default(),
             lost: None,
         }
     }
@@ -84,38 +92,103 @@ impl Output {
     /// Draws over the live line; nothing when the output is not a terminal.
     fn draw(&mut self, words: &str) {
         if self.live {
-            let words = clip(words, columns());
+            let words = clip(words, room().columns);
             self.draw_fitted(&words);
         }
     }
 
-    /// The state of a call, in the live line.
+    /// The state of a call, in the live line and, if they are wanted, its legs above it.
     pub(crate) fn meter(&mut self, q: &Quality, muted: bool) {
+        self.legs.quality(q);
         if !self.live {
             return;
         }
-        let text = live::meter(q, muted, columns());
+        let Room { columns, rows } = room();
+        let text = live::meter(q, muted, columns);
         let (word, colour) = live::quality(q);
-        match text.strip_prefix(word).filter(|_| self.colour) {
-            Some(rest) => self.draw_fitted(&format!("{colour}{word}\x1b[0m{rest}")),
-            None => self.draw_fitted(&text),
+        let line = match text.strip_prefix(word).filter(|_| self.colour) {
+            Some(rest) => format!("{colour}{word}\x1b[0m{rest}"),
+            None => text,
+        };
+        let mut lines = Vec::new();
+        if self.legs.shown {
+            let rows = rows.saturating_sub(1);
+            lines = self.legs.lines(Room { columns, rows });
+        }
+        lines.push(line);
+        self.draw_rows(&lines);
+    }
+
+    /// Shows the legs from now on, or no longer. Where nothing can be drawn over they are printed
+    /// once; a program that reads JSON has them in every report.
+    pub(crate) fn toggle_legs(&mut self) {
+        if self.live {
+            self.legs.shown = !self.legs.shown;
+            if !self.legs.shown {
+                return;
+            }
+        }
+        let room = Room {
+            rows: usize::MAX,
+            ..room()
+        };
+        let lines = self.legs.lines(room);
+        if lines.is_empty() {
+            self.hint("The legs are shown once a second has been heard.");
+        } else if !self.live {
+            self.hint(&lines.join("\n"));
+        }
+    }
+
+    /// What the person sees of a call's paths.
+    pub(crate) fn follow(&mut self, event: &Event) {
+        match event {
+            Event::PathChanged {
+                sender,
+                receiver,
+                reason,
+                ..
+            } => self.legs.best(*sender, *receiver, *reason),
+            Event::Ended(..) => self.legs.forget(),
+            _ => {}
         }
     }
 
     fn draw_fitted(&mut self, words: &str) {
+        self.draw_rows(&[words.to_owned()]);
+    }
+
+    /// Draws over what was drawn; the cursor stays at the end of the last row.
+    fn draw_rows(&mut self, rows: &[String]) {
+        let erase = self.erasure();
         let mut out = std::io::stdout().lock();
         // A terminal that has gone is noticed by whoever reads standard input.
-        let _ = write!(out, "\r\x1b[2K{words}");
+        let _ = write!(out, "{erase}{}", rows.join("\n"));
         let _ = out.flush();
-        self.drawn = true;
+        self.drawn = rows.len();
+    }
+
+    /// What takes away what was drawn.
+    fn erasure(&self) -> String {
+        match self.drawn {
+            0 | 1 => "\r\x1b[2K".to_owned(),
+            rows => format!("\x1b[{}A\r\x1b[J", rows - 1),
+        }
+    }
+
+    /// A line was typed: the terminal has shown it, and the cursor stands below what was drawn, which
+    /// stays where it is.
+    pub(crate) fn typed(&mut self) {
+        self.drawn = self.drawn.min(1);
     }
 
     fn clear(&mut self) {
-        if self.drawn {
+        if self.drawn > 0 {
+            let erase = self.erasure();
             let mut out = std::io::stdout().lock();
             // What comes next may go to standard error.
-            let _ = write!(out, "\r\x1b[2K").and_then(|()| out.flush());
-            self.drawn = false;
+            let _ = write!(out, "{erase}").and_then(|()| out.flush());
+            self.drawn = 0;
         }
     }
 
@@ -197,21 +270,15 @@ impl Output {
     }
 }
 
-/// Columns for the live line: the terminal's, which may change at any time, but for the last one,
-/// after which some terminals go on in the next line.
-fn columns() -> usize {
+/// Room on the terminal, which may change at any time, but for the last column, after which some
+/// terminals go on in the next line.
+fn room() -> Room {
     let told = rustix::termios::tcgetwinsize(std::io::stdout());
-    let wide = told.map_or(0, |size| usize::from(size.ws_col));
-    if wide == 0 { COLUMNS - 1 } else { wide - 1 }
-}
-
-fn state_name(state: CallState) -> &'static str {
-    match state {
-        CallState::OpeningCircuits => "opening_circuits",
-        CallState::Reaching => "reaching",
-        CallState::Ringing => "ringing",
-        CallState::Securing => "securing",
-        CallState::Connected => "connected",
+    let or = |told: u16, usual: usize| if told == 0 { usual } else { usize::from(told) };
+    let (columns, rows) = told.map_or((0, 0), |size| (size.ws_col, size.ws_row));
+    Room {
+        columns: or(columns, COLUMNS) - 1,
+        rows: or(rows, ROWS),
     }
 }
 
@@ -297,115 +364,6 @@ fn words_of(event: &Event) -> String {
         }
         _ => String::new(),
     }
-}
-
-fn json_of(event: &Event) -> Value {
-    match event {
-        Event::Listening { reachable, total } => {
-            json!({"event": "listening", "reachable": reachable, "total": total})
-        }
-        Event::Incoming {
-            call,
-            contact,
-            busy,
-            legs,
-        } => {
-            json!({"event": "incoming", "call": call.0, "contact": contact.reveal(), "busy": busy,
-                "legs": legs})
-        }
-        Event::State(call, state) => {
-            json!({"event": "state", "call": call.0, "state": state_name(*state)})
-        }
-        Event::Timing(call, timing) => timing_json(call.0, *timing),
-        Event::LegUp {
-            call,
-            leg,
-            live,
-            hops,
-        } => {
-            json!({"event": "leg_up", "call": call.0, "leg": leg, "live": live, "hops": hops})
-        }
-        Event::LegDown { call, leg, live } => {
-            json!({"event": "leg_down", "call": call.0, "leg": leg, "live": live})
-        }
-        Event::Words {
-            call,
-            words,
-            verified,
-            broken_off,
-        } => {
-            json!({"event": "words", "call": call.0, "words": words, "verified": verified,
-                "broken_off": broken_off})
-        }
-        Event::Verified(call) => json!({"event": "verified", "call": call.0}),
-        Event::PeerVerified(call) => json!({"event": "peer_verified", "call": call.0}),
-        Event::Quality(call, q) => quality_json(call.0, q),
-        Event::PathChanged {
-            call,
-            sender,
-            receiver,
-            reason,
-        } => {
-            json!({"event": "path", "call": call.0, "sender": sender, "receiver": receiver,
-                "reason": reason.to_string()})
-        }
-        Event::Interrupted(call) => json!({"event": "interrupted", "call": call.0}),
-        Event::Resumed(call) => json!({"event": "resumed", "call": call.0}),
-        Event::AudioChanged(call, reason) => {
-            json!({"event": "audio", "call": call.0, "reason": reason.code()})
-        }
-        Event::SourceEnded(call) => json!({"event": "source_ended", "call": call.0}),
-        Event::Ended(call, reason) => {
-            json!({"event": "ended", "call": call.0, "reason": reason.code(), "text": reason.text()})
-        }
-        Event::InviteReachable => json!({"event": "invite_reachable"}),
-        Event::ContactAdded(name) => json!({"event": "contact_added", "name": name.reveal()}),
-        Event::InviteReused(name) => json!({"event": "invite_reused", "name": name.reveal()}),
-        Event::MailboxLost(reason) => json!({"event": "mailbox_lost", "reason": reason.code()}),
-        Event::Stopped(reason) => json!({"event": "stopped", "reason": reason.code()}),
-        _ => json!({"event": "other"}),
-    }
-}
-
-fn timing_json(call: u64, timing: Timing) -> Value {
-    let (what, at_us) = match timing {
-        Timing::OnionRoundTrip(rtt) => {
-            return json!({"event": "onion_rtt", "call": call, "ms": rtt.as_secs_f64() * 1e3});
-        }
-        Timing::RingSent(at) => ("ring_sent", at),
-        Timing::RingSeen(at) => ("ring_seen", at),
-        Timing::AnswerSeen(at) => ("answer_seen", at),
-        Timing::Accepted(at) => ("accepted", at),
-        Timing::FirstAudio(at) => ("first_audio", at),
-        _ => ("other", 0),
-    };
-    json!({"event": "timing", "call": call, "what": what, "at_us": at_us})
-}
-
-fn quality_json(call: u64, q: &Quality) -> Value {
-    let LatencyBreakdown {
-        capture,
-        frame,
-        look_ahead,
-        send_queue,
-        network,
-        playout_wait,
-        output,
-    } = q.latency;
-    let legs: Vec<Value> = q
-        .legs
-        .iter()
-        .map(|l| json!({"leg": l.leg, "relative_delay_ms": l.relative_delay_ms, "loss": l.loss, "suspect": l.suspect}))
-        .collect();
-    json!({
-        "event": "quality", "call": call,
-        "mouth_to_ear_ms": q.latency.mouth_to_ear(),
-        "stages_ms": {"capture": capture, "frame": frame, "look_ahead": look_ahead,
-            "send_queue": send_queue, "network": network, "playout_wait": playout_wait,
-            "output": output},
-        "repaired": q.repaired, "concealed": q.concealed, "input_dbfs": q.input_level, "output_dbfs": q.output_level,
-        "legs": legs,
-    })
 }
 
 /// Says on standard error why the program failed: plain words, the next action, the code.

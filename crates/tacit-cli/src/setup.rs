@@ -85,6 +85,7 @@ pub(crate) fn tor_config(global: &Global, config: &Config) -> Result<TorConfig, 
     let mut arti = ArtiConfig::new(folders::tor_state(global), folders::tor_cache(global));
     arti.bootstrap_timeout = Duration::from_secs(tor.start_timeout_s);
     arti.dangerous_allow_local_exits = tor.dangerous_allow_local_exits;
+    arti.dangerous_double_guard_exposure = tor.dangerous_double_guard_exposure;
     if let Some(path) = &tor.arti {
         let path = &beside_configuration(global, path);
         let text = std::fs::read_to_string(path).map_err(|e| {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_audio::{DeviceChoice, Sink, Source};
-pub use tacit_paths::BestChange as PathChange;
+pub use tacit_paths::{BestChange as PathChange, ChoiceReason, Side};
 use tacit_types::{LegKind, OnionKey, Reason, Redacted, UnixTime};
 
 use crate::network::Network;
+pub use crate::quality::{
+    FrameCounts, LatencyBreakdown, LegQuality, LegState, PathChoice, Quality,
+};
 use crate::store::Store;
 
 /// A call of this engine, numbered from 1; never reused while the engine lives.
@@ -175,73 +178,6 @@ pub enum CallState {
     Securing,
     /// Sound flows.
     Connected,
-}
-
-/// Mouth-to-ear delay by stage, in milliseconds; the stages sum to `mouth_to_ear`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LatencyBreakdown {
-    /// One block of the microphone.
-    pub capture: f32,
-    /// One Opus frame.
-    pub frame: f32,
-    /// The codec's look-ahead.
-    pub look_ahead: f32,
-    /// From a packet in its leg's hand to written and flushed: the mean of what was written since
-    /// the last report.
-    pub send_queue: f32,
-    /// Half the best recent round trip plus the relative delay. An estimate: the two clocks are not
-    /// compared.
-    pub network: f32,
-    /// In the playout buffer.
-    pub playout_wait: f32,
-    /// In the output device.
-    pub output: f32,
-}
-
-impl LatencyBreakdown {
-    /// Sum of all stages.
-    #[must_use]
-    pub fn mouth_to_ear(&self) -> f32 {
-        self.capture
-            + self.frame
-            + self.look_ahead
-            + self.send_queue
-            + self.network
-            + self.playout_wait
-            + self.output
-    }
-}
-
-/// One leg as the meter shows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LegQuality {
-    /// Our leg.
-    pub leg: u8,
-    /// Delay above the best leg, ms; `None` before it was measured.
-    pub relative_delay_ms: Option<f32>,
-    /// Share of its packets of the last ten seconds that should have arrived and did not, 0 to 1;
-    /// `None` before any should have.
-    pub loss: Option<f32>,
-    /// Overdue at the moment: packets go elsewhere.
-    pub suspect: bool,
-}
-
-/// A second's worth of quality.
-#[derive(Clone, Debug, Default)]
-pub struct Quality {
-    /// Delay by stage.
-    pub latency: LatencyBreakdown,
-    /// Share of played media that was missing and restored from what came later, since the last
-    /// report, 0 to 1.
-    pub repaired: f32,
-    /// Share of played media that was concealed since the last report, 0 to 1.
-    pub concealed: f32,
-    /// Legs.
-    pub legs: Vec<LegQuality>,
-    /// Level of our microphone, dBFS.
-    pub input_level: f32,
-    /// Level of the other person's voice, dBFS.
-    pub output_level: f32,
 }
 
 /// What happened. Owned values; nothing calls back.

@@ -86,6 +86,7 @@ mod join;
 mod ledger;
 pub mod memory;
 pub mod network;
+mod quality;
 mod resync;
 mod ringer;
 mod shared;

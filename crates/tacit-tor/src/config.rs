@@ -42,6 +42,10 @@ pub struct ArtiConfig {
     /// Lets [`Target::Exit`](crate::Target::Exit) name addresses of this computer and of private
     /// networks. For tests on loopback only: on the public network it tells exits about ours.
     pub dangerous_allow_local_exits: bool,
+    /// Two guards carry the circuits instead of one: twice as many relays know this computer's address
+    /// and see when it calls. Where a relay can be hostile at both ends, four pairs of guards can tell
+    /// who calls whom instead of one.
+    pub dangerous_double_guard_exposure: bool,
     /// Protection of onion circuits against guard discovery.
     pub vanguards: Vanguards,
     /// [`Tor::start`](crate::Tor::start) gives up after this time.
@@ -61,6 +65,7 @@ impl ArtiConfig {
             cache_dir: cache_dir.into(),
             extra_toml: None,
             dangerous_allow_local_exits: false,
+            dangerous_double_guard_exposure: false,
             vanguards: Vanguards::default(),
             // The public network takes 5 to 40 s; censored ones never finish.
             bootstrap_timeout: Duration::from_secs(120),

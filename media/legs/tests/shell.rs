@@ -11,14 +11,16 @@ use std::time::Duration;
 
 use common::{PATIENCE, clock, config, packet, seed};
 use tacit_legs::shell::{
-    LegHandle, LegOutput, OnionEnd, Wiring, accept_join, spawn_onion_leg, spawn_turn_leg,
+    LegHandle, LegOutput, OnionEnd, Wiring, Written, accept_join, spawn_onion_leg, spawn_turn_leg,
 };
 use tacit_legs::{
     DropReason, JoinAcceptor, JoinRefusal, LegEnd, LegEvent, Packet, SendError, TurnCredentials,
 };
 use tacit_types::limits::PACKET_BYTES;
 use tacit_types::{LegIndex, SecretBytes, Timestamp};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::sync::mpsc;
 
 const LEG: LegIndex = LegIndex(2);
@@ -228,6 +230,39 @@ async fn a_stalled_circuit_holds_up_neither_the_sender_nor_what_comes_in() {
     assert_eq!(a.drops().total(), 0);
     theirs.write_all(&packet(2, 1, 7)).await.unwrap();
     assert_eq!(next_packet(&mut from_a).await.bytes, packet(2, 1, 7));
+}
+
+#[tokio::test]
+async fn a_packets_wait_is_known_while_it_lasts_and_after() {
+    // Room for one packet; the second one waits in the writer's hands.
+    let (ours, mut theirs) = duplex(PACKET_BYTES);
+    let (a, mut from_a) = spawn(ours, OnionEnd::Accepted, 64);
+    assert_eq!(next(&mut from_a).await, LegEvent::Bound(LEG));
+    for number in 0..2 {
+        a.try_send(LEG, &packet(1, 2, number)).unwrap();
+    }
+    let written = |enough: fn(&Written) -> bool| {
+        let look = async {
+            let mut all = Written::default();
+            while !enough(&all) {
+                tokio::task::yield_now().await;
+                let new = a.take_written();
+                all.packets += new.packets;
+                all.waited += new.waited;
+                all.in_hand = new.in_hand;
+            }
+            all
+        };
+        tokio::time::timeout(PATIENCE, look)
+    };
+    let during = written(|w| w.in_hand.is_some_and(|w| w > Duration::from_millis(5)));
+    let during = during.await.unwrap();
+    assert_eq!(during.packets, 1);
+    let mut read = [0; 2 * PACKET_BYTES];
+    theirs.read_exact(&mut read).await.unwrap();
+    let after = written(|w| w.packets == 1).await.unwrap();
+    assert!(after.waited >= Duration::from_millis(5), "{after:?}");
+    assert_eq!(after.in_hand, None);
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ pub struct LegStatus {
     pub noise: Duration,
     /// Whether its oldest unacknowledged packet is overdue.
     pub suspect: bool,
+    /// Whether it has had as many packets as it may have before it answers.
+    pub held: bool,
     /// Packets sent on it.
     pub sent: u64,
     /// Packets on it that the peer reported.

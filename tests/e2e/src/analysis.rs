@@ -15,6 +15,9 @@ const LOOK_AHEAD_US: u64 = 6_500;
 const SETTLE_US: u64 = 5_000_000;
 /// Frames captured this short before the end may still be under way when the call ends.
 const TAIL_US: u64 = 2_000_000;
+/// The live meter reports so often, and is compared where so many frames were heard in between.
+const METER_INTERVAL_US: u64 = 1_000_000;
+const METER_FRAMES: usize = 10;
 
 /// What one process wrote about its frames: number to microseconds.
 #[derive(Debug, Default)]
@@ -129,6 +132,64 @@ pub struct Frames {
     pub concealed: usize,
 }
 
+/// One report of the live latency meter, from the listener's events.
+#[derive(Clone, Copy, Debug)]
+pub struct MeterReport {
+    /// When it was made, on the machine's clock.
+    pub at_us: u64,
+    /// What it said.
+    pub mouth_to_ear_ms: f64,
+}
+
+/// What the live meter said, beside what the shared clock says: for each of its reports from second
+/// 5, the estimate minus the mean delay of the frames that were heard in the second before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct MeterError {
+    /// Reports that could be compared.
+    pub reports: usize,
+    /// Mean error; above zero the meter says too much.
+    pub bias_ms: Option<f64>,
+    /// Size of the error.
+    pub error_ms: Percentiles,
+}
+
+impl MeterError {
+    /// Compares the listener's reports with both traces.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "delays are far below 2^52 µs")]
+    pub fn of(speaker: &Trace, listener: &Trace, reports: &[MeterReport]) -> Self {
+        let start = speaker.captured.values().next().copied().unwrap_or(0);
+        let heard: Vec<(u64, u64)> = listener
+            .played
+            .iter()
+            .filter_map(|(n, at)| {
+                let captured = speaker.captured.get(n)?;
+                Some((*at, at.saturating_sub(*captured) + LOOK_AHEAD_US))
+            })
+            .collect();
+        let error = |report: &MeterReport| {
+            let window = report.at_us.saturating_sub(METER_INTERVAL_US)..report.at_us;
+            let delays = heard.iter().filter(|(at, _)| window.contains(at));
+            let delays: Vec<u64> = delays.map(|(_, delay)| *delay).collect();
+            let mean = delays.iter().sum::<u64>() as f64 / delays.len() as f64 / 1e3;
+            (delays.len() >= METER_FRAMES).then_some(report.mouth_to_ear_ms - mean)
+        };
+        let settled = reports.iter().filter(|r| r.at_us >= start + SETTLE_US);
+        let errors: Vec<f64> = settled.filter_map(error).collect();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let sizes: Vec<_> = errors
+            .iter()
+            .map(|e| Some((e.abs() * 1e3) as u64))
+            .collect();
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        Self {
+            reports: errors.len(),
+            bias_ms: (!errors.is_empty()).then_some((mean * 10.0).round() / 10.0),
+            error_ms: Percentiles::of(&sizes),
+        }
+    }
+}
+
 /// One direction of a call, in the report's form.
 #[derive(Clone, Debug, Serialize)]
 pub struct Direction {
@@ -146,6 +207,8 @@ pub struct Direction {
     pub network_first_5s_ms: Percentiles,
     /// Mouth-to-ear delay in the first 5 s.
     pub mouth_to_ear_first_5s_ms: Percentiles,
+    /// How far the listener's live meter was off.
+    pub meter: MeterError,
     /// Counts.
     pub frames: Frames,
     /// Longest time in which the output played no captured media.
@@ -155,12 +218,14 @@ pub struct Direction {
 }
 
 /// Computes a direction from the speaker's and the listener's traces. `is_speech(position)` tells
-/// whether the 20 ms that start at a sample offset of the spoken file hold speech.
+/// whether the 20 ms that start at a sample offset of the spoken file hold speech; `reports` are the
+/// listener's.
 #[must_use]
 pub fn direction(
     names: (String, String, String),
     speaker: &Trace,
     listener: &Trace,
+    reports: &[MeterReport],
     is_speech: impl Fn(i64) -> bool,
 ) -> Direction {
     let start = speaker.captured.values().next().copied().unwrap_or(0);
@@ -193,6 +258,7 @@ pub fn direction(
         mouth_to_ear_ms: Percentiles::of(&ear[1]),
         network_first_5s_ms: Percentiles::of(&network[0]),
         mouth_to_ear_first_5s_ms: Percentiles::of(&ear[0]),
+        meter: MeterError::of(speaker, listener, reports),
         frames: Frames {
             sent: speaker.ready.len(),
             played: listener.played.len(),
@@ -266,8 +332,24 @@ mod tests {
             listener.arrived.insert(n, at + FRAME_US + 100_000);
             listener.played.insert(n, at + FRAME_US + 180_000);
         }
-        let d = direction(Default::default(), &speaker, &listener, |_| true);
+        let report = |second: u64, mouth_to_ear_ms| MeterReport {
+            at_us: second * 1_000_000,
+            mouth_to_ear_ms,
+        };
+        // The first one is too early to count, and after the last nothing was heard.
+        let reports = [
+            report(2, 900.0),
+            report(6, 206.5),
+            report(7, 210.5),
+            report(8, 196.5),
+            report(30, 0.0),
+        ];
+        let d = direction(Default::default(), &speaker, &listener, &reports, |_| true);
         assert_eq!(d.network_ms.p99, Some(100.0));
         assert_eq!(d.mouth_to_ear_ms.p99, Some(206.5));
+        assert_eq!(d.meter.reports, 3);
+        assert_eq!(d.meter.bias_ms, Some(-2.0));
+        assert_eq!(d.meter.error_ms.p50, Some(4.0));
+        assert_eq!(d.meter.error_ms.p99, Some(10.0));
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tacit_tornet::{Network, Stall};
 
-use crate::analysis::{Direction, Trace, direction};
+use crate::analysis::{Direction, MeterReport, Trace, direction};
 use crate::person::{Person, Running, Usage, usage};
 use crate::speech::Speech;
 use crate::stall::{self, Halves, Link};
@@ -223,6 +223,7 @@ impl Call<'_> {
         let began = std::time::Instant::now();
         let before = self.usages(callee);
         let mut words = [Value::Null, Value::Null];
+        let mut meters = [Vec::new(), Vec::new()];
         let mut stalled: Option<(Link, Stall)> = None;
         let halves = if self.legs == "turn" {
             Halves::Apart
@@ -238,6 +239,7 @@ impl Call<'_> {
                     let event = event.ok_or("the caller ended in mid-call")?;
                     note(&event, "", &mut times, &mut rtts);
                     note_leg(&event, &mut self.links);
+                    meters[0].extend(meter(&event));
                     verified[0] |= event["event"] == "verified";
                     if event["event"] == "words" { words[0] = event["words"].clone(); }
                     if event["event"] == "ended" {
@@ -249,6 +251,7 @@ impl Call<'_> {
                     let event = event.ok_or("the callee ended in mid-call")?;
                     note(&event, "callee_", &mut times, &mut Vec::new());
                     note_leg(&event, &mut callee_links);
+                    meters[1].extend(meter(&event));
                     verified[1] |= event["event"] == "verified";
                     if event["event"] == "words" { words[1] = event["words"].clone(); }
                 }
@@ -305,7 +308,7 @@ impl Call<'_> {
             accept_to_audio_ms: between("callee_accepted", "first_audio")?,
             sas_match: verify.then(|| words[0] == words[1] && !words[0].is_null()),
             legs_stalled: link.legs,
-            directions: directions(self.stage, self.legs, callee_call)?,
+            directions: directions(self.stage, self.legs, callee_call, &meters)?,
             processes,
             stall_at_s: STALL_AT.as_secs_f64(),
         })
@@ -373,6 +376,15 @@ fn note_leg(event: &Value, links: &mut Vec<(u64, Vec<String>)>) {
     }
 }
 
+/// What a person's live meter says.
+fn meter(event: &Value) -> Option<MeterReport> {
+    let report = MeterReport {
+        at_us: event["at_us"].as_u64()?,
+        mouth_to_ear_ms: event["mouth_to_ear_ms"].as_f64()?,
+    };
+    (event["event"] == "quality").then_some(report)
+}
+
 fn finish(event: &Value) -> Result<(), String> {
     match event["reason"].as_str() {
         Some("call.hung_up") => Ok(()),
@@ -380,8 +392,13 @@ fn finish(event: &Value) -> Result<(), String> {
     }
 }
 
-/// Reads both traces and computes both directions.
-fn directions(stage: &Stage, legs: &str, callee_call: u64) -> Result<Vec<Direction>, String> {
+/// Reads both traces and computes both directions; `meters` are the caller's and the callee's.
+fn directions(
+    stage: &Stage,
+    legs: &str,
+    callee_call: u64,
+    meters: &[Vec<MeterReport>; 2],
+) -> Result<Vec<Direction>, String> {
     let caller_trace = Trace::read(
         &stage
             .out
@@ -403,28 +420,31 @@ fn directions(stage: &Stage, legs: &str, callee_call: u64) -> Result<Vec<Directi
         .join(format!("heard-by-{}-{callee_call}.wav", stage.callee.name));
     std::fs::rename(&recorded, &heard_by_callee)
         .map_err(|e| format!("{}: {e}", recorded.display()))?;
-    let one = |person: &Person, speech: &Speech, heard: &Path, from: &Trace, to: &Trace| {
+    let one = |who: (&Person, &Speech), heard: &Path, traces: [&Trace; 2], meter: &[_]| {
+        let (person, speech) = who;
         let names = (
             person.name.to_owned(),
             speech.wav.display().to_string(),
             heard.display().to_string(),
         );
-        direction(names, from, to, |position| speech.is_speech(position))
+        let [from, to] = traces;
+        direction(names, from, to, meter, |position| {
+            speech.is_speech(position)
+        })
     };
+    let [caller_meter, callee_meter] = meters;
     Ok(vec![
         one(
-            &stage.caller,
-            &stage.caller_speech,
+            (&stage.caller, &stage.caller_speech),
             &heard_by_callee,
-            &caller_trace,
-            &callee_trace,
+            [&caller_trace, &callee_trace],
+            callee_meter,
         ),
         one(
-            &stage.callee,
-            &stage.callee_speech,
+            (&stage.callee, &stage.callee_speech),
             &heard_by_caller,
-            &callee_trace,
-            &caller_trace,
+            [&callee_trace, &caller_trace],
+            caller_meter,
         ),
     ])
 }

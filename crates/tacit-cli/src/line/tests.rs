@@ -35,9 +35,17 @@ fn events(notes: &[Note]) -> Vec<&str> {
     values.filter_map(|v| v["event"].as_str()).collect()
 }
 
+/// What a key asks of the engine.
+fn asked(line: &Line, key: Key) -> Command {
+    match line.on_key(key).unwrap() {
+        Asked::Engine(command) => command,
+        Asked::Legs => panic!("nothing is asked of the engine"),
+    }
+}
+
 /// A key that must mean something, taken by the engine.
 fn press(line: &mut Line, key: Key) -> Command {
-    let command = line.on_key(key).unwrap();
+    let command = asked(line, key);
     line.sent(&command);
     command
 }
@@ -153,6 +161,7 @@ fn keys_belong_to_the_call_that_goes_on_and_never_to_a_ring() {
         Key::ToggleMute,
         Key::Verify(true),
         Key::Verify(false),
+        Key::Legs,
     ];
     for key in [Key::Accept, Key::Decline].iter().chain(&asks) {
         assert!(line.on_key(*key).is_err());
@@ -224,7 +233,7 @@ fn who_is_called_back_does_not_ring_any_more_and_the_queue_is_bounded() {
     line.on_event(&Event::Ended(ALICE, Reason::HungUp));
     assert!(matches!(
         line.on_key(Key::Accept),
-        Ok(Command::Accept(CallId(168)))
+        Ok(Asked::Engine(Command::Accept(CallId(168))))
     ));
 }
 
@@ -232,7 +241,7 @@ fn who_is_called_back_does_not_ring_any_more_and_the_queue_is_bounded() {
 fn muting_is_told_and_ends_with_the_call() {
     let mut line = in_a_call();
     for muted in [true, false, true] {
-        let command = line.on_key(Key::ToggleMute).unwrap();
+        let command = asked(&line, Key::ToggleMute);
         let told = line.sent(&command).unwrap();
         assert_eq!(told.words, if muted { "Muted." } else { "Unmuted." });
         assert_eq!(told.value.unwrap()["muted"], muted);
@@ -321,7 +330,7 @@ impl Person {
     }
 
     fn press(&self, line: &mut Line, key: Key) {
-        let command = line.on_key(key).unwrap();
+        let command = asked(line, key);
         self.engine.send(command.clone()).unwrap();
         line.sent(&command);
     }

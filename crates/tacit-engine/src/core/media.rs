@@ -6,10 +6,12 @@ use tacit_crypto::packet::{PacketOpener, PacketSealer};
 use tacit_crypto::{Sas, SasMessage, SessionKeys};
 use tacit_legs::CandidateGate;
 use tacit_packet::{Content, ControlMessage, MediaTime, Packetizer};
-use tacit_paths::{Choice, Scheduler};
+use tacit_paths::{Choice, Scheduler, Side};
 use tacit_playout::{Inserted, Loudness, Playout, Pull};
 use tacit_types::limits::{FRAME_DURATION, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
 use tacit_types::{EncodedFrame, FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
+
+use super::Record;
 
 /// Most events that wait to be polled; more are dropped oldest first.
 const MAX_EVENTS: usize = 64;
@@ -80,6 +82,7 @@ pub struct MediaCore {
     events: VecDeque<MediaEvent>,
     drops: DropCounts,
     heard: bool,
+    record: Record,
 }
 
 impl MediaCore {
@@ -108,6 +111,7 @@ impl MediaCore {
             events: VecDeque::new(),
             drops: DropCounts::default(),
             heard: false,
+            record: Record::new(now),
         };
         core.advance_words();
         core
@@ -121,8 +125,11 @@ impl MediaCore {
 
     /// Our leg `path.sender` can send to the peer's leg `path.receiver` from now on.
     pub fn add_path(&mut self, path: Path) {
-        self.scheduler.add_path(path);
+        if self.scheduler.add_path(path) {
+            self.record.add(Side::Local, path.sender);
+        }
         if self.kind == LegKind::Turn {
+            self.record.add(Side::Peer, path.receiver);
             let gate = self.gates.entry(path.receiver).or_default();
             self.scheduler.hold_peer_leg(path.receiver, !gate.is_open());
         }
@@ -131,12 +138,22 @@ impl MediaCore {
     /// Our leg can no longer send to that leg of the peer, or never could.
     pub fn remove_path(&mut self, path: Path) {
         self.scheduler.remove_path(path);
+        self.forget_legs();
     }
 
     /// One of our legs is gone; its index never comes back.
     pub fn remove_leg(&mut self, leg: LegIndex) {
         self.scheduler.remove_local_leg(leg);
         self.opener.retire_receiver_leg(leg);
+        self.forget_legs();
+    }
+
+    fn forget_legs(&mut self) {
+        let scheduler = &self.scheduler;
+        self.record.keep(|side, leg| {
+            let mut known = scheduler.legs();
+            known.any(|status| status.side == side && status.index == leg)
+        });
     }
 
     /// Takes a packet that came in on our leg `path.receiver` from the peer's leg `path.sender`.
@@ -172,6 +189,7 @@ impl MediaCore {
         self.packetizer
             .record_arrival(content.slot, path, self.media_time(now));
         self.scheduler.on_arrival(path, now);
+        self.record.received(path, content.sent_at, now);
         self.scheduler
             .on_feedback(content.sent_at, content.reports.as_slice(), now);
         if let Some(message) = self.packetizer.handle_control(&content.control) {
@@ -190,6 +208,9 @@ impl MediaCore {
                 Inserted::New | Inserted::Late | Inserted::Restarted
             ) {
                 arrivals.push(frame.number);
+            }
+            if inserted == Inserted::New {
+                self.record.first_copy(frame.number, now);
             }
         }
         arrivals
@@ -301,6 +322,7 @@ impl MediaCore {
     /// The packet's leg has taken it. Not to be called for one that no leg took.
     pub fn on_sent(&mut self, outgoing: &Outgoing, now: Timestamp) {
         self.scheduler.on_sent(outgoing.slot, outgoing.path, now);
+        self.record.sent(outgoing.choice, now);
         if let Some(gate) = self.gates.get_mut(&outgoing.path.receiver) {
             gate.spend();
             if !gate.is_open() {
@@ -344,6 +366,16 @@ impl MediaCore {
     #[must_use]
     pub const fn scheduler(&self) -> &Scheduler {
         &self.scheduler
+    }
+
+    /// What was noted of the legs, for the meter.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(super) const fn record_mut(&mut self) -> &mut Record {
+        &mut self.record
     }
 
     /// Playout, for the meter.

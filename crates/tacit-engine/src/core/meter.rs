@@ -1,9 +1,12 @@
-//! The latency meter: where the milliseconds between a mouth and an ear go.
+//! The latency meter: where the milliseconds between a mouth and an ear go, and over which legs.
 
-use tacit_types::Timestamp;
+use std::time::Duration;
+
+use tacit_paths::{LegStatus, Side};
+use tacit_types::{LegIndex, Timestamp};
 
 use super::MediaCore;
-use crate::api::{LatencyBreakdown, LegQuality, Quality};
+use crate::api::{FrameCounts, LatencyBreakdown, LegQuality, LegState, PathChoice, Quality};
 
 /// One block of the microphone, ms.
 const CAPTURE_MS: f32 = 10.0;
@@ -12,11 +15,22 @@ const FRAME_MS: f32 = 10.0;
 /// Opus look-ahead, ms.
 const LOOK_AHEAD_MS: f32 = 6.5;
 
+/// How long the packets of one leg have waited from its hand to the flush of its stream.
+#[derive(Clone, Copy, Debug)]
+pub struct LegQueue {
+    /// Our leg.
+    pub leg: LegIndex,
+    /// Packets that were flushed since this was last asked, or are being written.
+    pub packets: u64,
+    /// How long they have waited, all together.
+    pub waited: Duration,
+}
+
 /// What the core cannot know of itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// How long a packet waited from its leg's hand to the flush of the stream, ms.
-    pub send_queue_ms: f32,
+    /// The legs' queues.
+    pub queues: Vec<LegQueue>,
     /// What waits in the output device, ms.
     pub output_ms: f32,
     /// Levels of source and sink, dBFS.
@@ -26,62 +40,126 @@ pub struct Surroundings {
 /// Turns counters into a second's report.
 #[derive(Debug, Default)]
 pub struct Meter {
-    played: u64,
-    repaired: u64,
-    concealed: u64,
+    told: FrameCounts,
 }
 
 impl Meter {
     /// The report of the time since the last call.
-    pub fn report(&mut self, core: &MediaCore, around: Surroundings, now: Timestamp) -> Quality {
-        let stats = core.playout().stats(now);
-        let lost = stats.concealed + stats.held + stats.skipped;
-        // A resumed call starts a new playout, whose counters start again.
-        let played = stats.played.saturating_sub(self.played);
-        let repaired = stats.repaired.saturating_sub(self.repaired);
-        let concealed = lost.saturating_sub(self.concealed);
-        (self.played, self.repaired, self.concealed) = (stats.played, stats.repaired, lost);
-        let all = (played + repaired + concealed).max(1);
+    pub fn report(
+        &mut self,
+        core: &mut MediaCore,
+        around: &Surroundings,
+        now: Timestamp,
+    ) -> Quality {
+        let frames = frames(core, now);
+        let since = self.since(frames);
+        let all = (since.played + since.repaired + since.concealed).max(1);
         #[expect(clippy::cast_precision_loss, reason = "at most 50 a second")]
         let share = |part: u64| part as f32 / all as f32;
-        let latency = LatencyBreakdown {
-            capture: CAPTURE_MS,
-            frame: FRAME_MS,
-            look_ahead: LOOK_AHEAD_MS,
-            send_queue: around.send_queue_ms,
-            // The clocks of the two sides are not compared: half the best recent round trip stands
-            // for the fastest leg, and the playout's wait contains the rest.
-            network: core
-                .scheduler()
-                .round_trip()
-                .map_or(0.0, |rt| millis(rt.best) / 2.0),
-            playout_wait: millis(stats.delay),
-            output: around.output_ms,
-        };
         Quality {
-            latency,
-            repaired: share(repaired),
-            concealed: share(concealed),
-            legs: legs(core),
+            at_us: now.as_micros(),
+            latency: latency(core, around, now),
+            round_trip_ms: core.scheduler().round_trip().map(|rt| millis(rt.best)),
+            repaired: share(since.repaired),
+            concealed: share(since.concealed),
+            frames,
+            legs: legs(core, around, now),
+            last_choice: core.record().last().map(|choice| PathChoice {
+                sender: choice.path.sender.0,
+                receiver: choice.path.receiver.0,
+                reason: choice.reason,
+            }),
+            choices: core.record_mut().take_reasons(),
             input_level: around.levels.0,
             output_level: around.levels.1,
         }
     }
+
+    /// What came of frames since the last report. A resumed call starts a new playout, whose counters
+    /// start again.
+    const fn since(&mut self, now: FrameCounts) -> FrameCounts {
+        let told = self.told;
+        self.told = now;
+        FrameCounts {
+            played: now.played.saturating_sub(told.played),
+            repaired: now.repaired.saturating_sub(told.repaired),
+            concealed: now.concealed.saturating_sub(told.concealed),
+        }
+    }
 }
 
-fn legs(core: &MediaCore) -> Vec<LegQuality> {
-    core.scheduler()
-        .legs()
-        .filter(|leg| leg.side == tacit_paths::Side::Local)
-        .map(|leg| LegQuality {
-            leg: leg.index.0,
-            relative_delay_ms: leg.relative_delay.map(millis),
-            loss: leg.loss,
-            suspect: leg.suspect,
-        })
-        .collect()
+fn frames(core: &MediaCore, now: Timestamp) -> FrameCounts {
+    let stats = core.playout().stats(now);
+    FrameCounts {
+        played: stats.played,
+        repaired: stats.repaired,
+        concealed: stats.concealed + stats.held + stats.skipped,
+    }
 }
 
-fn millis(duration: core::time::Duration) -> f32 {
+fn latency(core: &mut MediaCore, around: &Surroundings, now: Timestamp) -> LatencyBreakdown {
+    let queues = around.queues.iter();
+    let (packets, waited) = queues.fold((0, Duration::ZERO), |(packets, waited), queue| {
+        (packets + queue.packets, waited + queue.waited)
+    });
+    let round_trip = core.scheduler().round_trip();
+    let wait = core.playout().stats(now).delay;
+    // Most frames do not come by the fastest leg: what they take longer, they do not wait.
+    let spread = core.record_mut().take_spread(now).min(wait);
+    LatencyBreakdown {
+        capture: CAPTURE_MS,
+        frame: FRAME_MS,
+        look_ahead: LOOK_AHEAD_MS,
+        send_queue: mean(packets, waited).unwrap_or(0.0),
+        // The clocks of the two sides are not compared: half the best recent round trip stands for
+        // the fastest leg.
+        network: round_trip.map_or(0.0, |rt| millis(rt.best) / 2.0) + millis(spread),
+        playout_wait: millis(wait - spread),
+        output: around.output_ms,
+    }
+}
+
+fn legs(core: &MediaCore, around: &Surroundings, now: Timestamp) -> Vec<LegQuality> {
+    let all = core.scheduler().legs();
+    all.map(|status| leg(core, &status, around, now)).collect()
+}
+
+fn leg(core: &MediaCore, status: &LegStatus, around: &Surroundings, now: Timestamp) -> LegQuality {
+    let noted = core.record().leg(status.side, status.index, now);
+    let ours = status.side == Side::Local;
+    let queue = around.queues.iter();
+    let queue = queue.filter(|_| ours).find(|q| q.leg == status.index);
+    LegQuality {
+        side: status.side,
+        leg: status.index.0,
+        state: if status.held {
+            LegState::Held
+        } else if status.suspect {
+            LegState::Suspect
+        } else if status.relative_delay.is_none() {
+            LegState::Fresh
+        } else {
+            LegState::Good
+        },
+        relative_delay_ms: status.relative_delay.map(millis),
+        inward_delay_ms: noted.inward.map(millis),
+        noise_ms: millis(status.noise),
+        loss: status.loss,
+        overdue_ms: millis(status.overdue),
+        suspected: status.suspected,
+        sent: noted.sent,
+        received: noted.received,
+        send_queue_ms: queue.and_then(|q| mean(q.packets, q.waited)),
+        last_reason: noted.reason,
+    }
+}
+
+/// Mean wait, ms; `None` if nothing waited.
+fn mean(packets: u64, waited: Duration) -> Option<f32> {
+    let packets = u32::try_from(packets).unwrap_or(u32::MAX);
+    (packets > 0).then(|| millis(waited / packets))
+}
+
+fn millis(duration: Duration) -> f32 {
     duration.as_secs_f32() * 1e3
 }

@@ -4,7 +4,9 @@
 mod best;
 mod media;
 mod meter;
+mod record;
 
 pub use best::BestPath;
 pub use media::{Arrivals, DropCounts, MediaCore, MediaEvent, Outgoing};
-pub use meter::{Meter, Surroundings};
+pub use meter::{LegQueue, Meter, Surroundings};
+pub use record::{Noted, RECENT_SECONDS, Record};

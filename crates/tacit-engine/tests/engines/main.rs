@@ -5,6 +5,7 @@ mod calls;
 mod common;
 mod exposure;
 mod invites;
+mod meter;
 mod network;
 mod operated;
 mod recovery;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tacit_engine::memory::MemoryNetwork;
 use tacit_engine::network::Network as _;
-use tacit_engine::{CallState, Command, Event, PathChange};
+use tacit_engine::{CallState, Command, Event, PathChange, Side};
 use tacit_legs::coturn::Coturn;
 use tacit_legs::shell::{LegHandle, LegOutput, TurnSecurity, Wiring, open_turn_leg};
 use tacit_legs::tls::SpkiPin;
@@ -133,7 +133,7 @@ async fn legs_that_fail_while_they_are_opened_cost_only_themselves() {
     alice.tap.end_exit_streams_after(&limits);
     let (call, _) = connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
     let six = |e| match e {
-        Event::Quality(_, quality) => (quality.legs.len() == 6).then_some(()),
+        Event::Quality(_, quality) => (quality.of_side(Side::Local).count() == 6).then_some(()),
         _ => None,
     };
     alice.until("six legs", six).await;

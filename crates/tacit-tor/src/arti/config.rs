@@ -27,6 +27,9 @@ const PROGRAM_SECTIONS: &[&str] = &[
     "rpc",
 ];
 
+/// How many of the primary guards carry circuits side by side (Tor's guard specification).
+const GUARDS_IN_USE: &str = "guard-n-primary-guards-to-use";
+
 /// Makes the folders, takes the lock, and removes what an earlier run left of hosted services: their
 /// keys were in memory only, so it is of no use, and nobody should count the services in it.
 pub(super) fn prepare_folders(config: &ArtiConfig) -> Result<File, TorError> {
@@ -114,6 +117,14 @@ fn ours(config: &ArtiConfig) -> Result<Table, TorError> {
     let local = Value::Boolean(config.dangerous_allow_local_exits);
     let filter = Table::from_iter([("allow_local_addrs".into(), local)]);
     ours.insert("address_filter".into(), Value::Table(filter));
+    // The network's own value has been 2 since 2022: this one is said either way.
+    let guards = if config.dangerous_double_guard_exposure {
+        2
+    } else {
+        1
+    };
+    let parameters = Table::from_iter([(GUARDS_IN_USE.into(), Value::Integer(guards))]);
+    ours.insert("override_net_params".into(), Value::Table(parameters));
     Ok(ours)
 }
 
@@ -177,6 +188,23 @@ mod tests {
             Value::Boolean(true)
         );
         assert_eq!(table["vanguards"]["mode"], Value::String("lite".into()));
+    }
+
+    #[test]
+    fn one_guard_is_in_use_unless_two_are_asked_for() {
+        for (two, guards) in [(false, 1), (true, 2)] {
+            let mut config = config("");
+            config.dangerous_double_guard_exposure = two;
+            let mut table: Table = "[override_net_params]\ncbtdisabled = 1\n\
+                guard-n-primary-guards-to-use = 9"
+                .parse()
+                .expect("valid");
+            overlay(&mut table, ours(&config).expect("valid"));
+            let parameters = &table["override_net_params"];
+            assert_eq!(parameters[GUARDS_IN_USE], Value::Integer(guards));
+            assert_eq!(parameters["cbtdisabled"], Value::Integer(1));
+            assert!(build(&config).is_ok());
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ async fn run(mut bench: Bench) {
         streams::exit_streams_echo,
         streams::isolation_separates_circuits,
         streams::eight_isolated_streams_open_together,
+        streams::one_guard_carries_all_circuits_unless_two_are_asked_for,
         streams::a_refusing_host_is_told_from_a_broken_circuit,
         onion::authorised_clients_reach_a_restricted_service,
         onion::everybody_else_is_refused,

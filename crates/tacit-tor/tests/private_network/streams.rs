@@ -1,12 +1,13 @@
 //! Streams through exits.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures::future::join_all;
-use tacit_tor::{Isolation, Target, TorErrorKind};
+use tacit_tor::{Isolation, Target, Tor, TorErrorKind};
 use tokio::net::TcpListener;
 
-use crate::support::{Bench, echo_server, round_trip};
+use crate::support::{Bench, arti_config, echo_server, round_trip, start_with};
 
 pub(crate) async fn exit_streams_echo(bench: &mut Bench) {
     let target = Target::Exit {
@@ -76,6 +77,31 @@ pub(crate) async fn eight_isolated_streams_open_together(bench: &mut Bench) {
             .map(|stream| round_trip(stream, &[9; 448])),
     )
     .await;
+}
+
+/// Relays that are the first hops of so many circuits.
+async fn first_hops(tor: &Tor, circuits: usize) -> BTreeSet<String> {
+    let target = Target::Exit {
+        addr: echo_server().await,
+    };
+    let streams = (0..circuits).map(|_| tor.connect(target.clone(), Isolation::new()));
+    let streams = join_all(streams).await.into_iter();
+    let first = streams.map(|stream| {
+        let hops = stream.expect("a stream").dangerous_circuit_hops();
+        hops.expect("a circuit")[0].dangerous_fingerprint().unwrap()
+    });
+    first.collect()
+}
+
+pub(crate) async fn one_guard_carries_all_circuits_unless_two_are_asked_for(bench: &mut Bench) {
+    assert_eq!(first_hops(&bench.client, 8).await.len(), 1);
+    let toml = bench.network().arti_config_toml();
+    let mut config = arti_config(toml, &bench.folder.path().join("two-guards"));
+    config.dangerous_double_guard_exposure = true;
+    let tor = start_with(config).await;
+    // All of these by one guard: that would be chance once in 2^15 times.
+    assert_eq!(first_hops(&tor, 16).await.len(), 2);
+    tor.shutdown().await;
 }
 
 pub(crate) async fn a_refusing_host_is_told_from_a_broken_circuit(bench: &mut Bench) {

@@ -88,7 +88,10 @@ pub(crate) fn arti_config(network_toml: String, folder: &Path) -> ArtiConfig {
 }
 
 pub(crate) async fn start_tor(network: &Network, folder: &Path) -> Tor {
-    let config = arti_config(network.arti_config_toml(), folder);
+    start_with(arti_config(network.arti_config_toml(), folder)).await
+}
+
+pub(crate) async fn start_with(config: ArtiConfig) -> Tor {
     let (progress, mut shown) = watch::channel(TorProgress::default());
     let start = Instant::now();
     let stages = tokio::spawn(async move {

@@ -179,6 +179,9 @@ where
         let next = shared.machine().poll_transmit(clock(), &mut bytes);
         match next {
             Some(what) => {
+                if let Transmit::Packet { queued_at } = what {
+                    shared.begin_write(queued_at);
+                }
                 stream.write_all(&bytes).await?;
                 // A Tor stream and TLS both hold bytes back until they are told to send.
                 stream.flush().await?;

@@ -24,7 +24,11 @@ struct Inner {
     closing: AtomicBool,
     /// See [`Written`]: packets in the upper 24 bits, microseconds in the lower 40.
     written: AtomicU64,
+    /// When the leg took the packet that is being written, in microseconds; [`NOTHING`] if none is.
+    in_hand: AtomicU64,
 }
+
+const NOTHING: u64 = u64::MAX;
 
 const WRITTEN_MICROS_BITS: u32 = 40;
 
@@ -36,6 +40,8 @@ pub struct Written {
     /// How long they waited from the moment that the leg took them until they were flushed, all
     /// together.
     pub waited: Duration,
+    /// How long the one waits already that is being written at this moment. Those behind it wait less.
+    pub in_hand: Option<Duration>,
 }
 
 impl SharedLeg {
@@ -48,6 +54,7 @@ impl SharedLeg {
             changed: Notify::new(),
             closing: AtomicBool::new(false),
             written: AtomicU64::new(0),
+            in_hand: AtomicU64::new(NOTHING),
         }))
     }
 
@@ -75,8 +82,16 @@ impl SharedLeg {
         self.0.closing.load(Ordering::Acquire)
     }
 
-    /// A packet was flushed, this long after the leg took it.
+    /// The writer begins with a packet that the leg took then.
+    pub(super) fn begin_write(&self, queued_at: Timestamp) {
+        self.0
+            .in_hand
+            .store(queued_at.as_micros(), Ordering::Relaxed);
+    }
+
+    /// The packet was flushed, this long after the leg took it.
     pub(super) fn count_written(&self, waited: Duration) {
+        self.0.in_hand.store(NOTHING, Ordering::Relaxed);
         // A minute is far more than a packet may wait; its circuit may be stalled for longer.
         let micros = waited.as_micros().min(60_000_000) as u64;
         let one = (1 << WRITTEN_MICROS_BITS) + micros;
@@ -157,9 +172,12 @@ impl LegHandle {
     pub fn take_written(&self) -> Written {
         let written = self.shared.0.written.swap(0, Ordering::Relaxed);
         let micros = written & ((1 << WRITTEN_MICROS_BITS) - 1);
+        let in_hand = self.shared.0.in_hand.load(Ordering::Relaxed);
+        let since = (in_hand != NOTHING).then(|| Timestamp::from_micros(in_hand));
         Written {
             packets: written >> WRITTEN_MICROS_BITS,
             waited: Duration::from_micros(micros),
+            in_hand: since.map(|since| (self.clock)().saturating_since(since)),
         }
     }
 

@@ -3,6 +3,7 @@
 mod choose;
 mod feedback;
 mod status;
+mod words;
 mod worst;
 
 pub use status::BestChange;

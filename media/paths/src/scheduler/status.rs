@@ -42,6 +42,7 @@ impl Scheduler {
                 .map(|fastest| micros(leg.delay.mean() - fastest)),
             noise: micros(leg.delay.noise()),
             suspect: leg.suspect,
+            held: leg.held,
             sent: leg.sent,
             acknowledged: leg.acknowledged,
             loss: self.loss(side, leg.index),

@@ -300,6 +300,9 @@ fn table(report: &Value) {
             &format!("{name} speaks: mouth to ear p99, ms"),
             &part("mouth_to_ear_ms", "p99"),
         );
+        row(&format!("{name} speaks: meter's error p95, ms"), &|c| {
+            show(&c["directions"][n]["meter"]["error_ms"]["p95"])
+        });
         row(
             &format!("{name} speaks: frames sent"),
             &part("frames", "sent"),

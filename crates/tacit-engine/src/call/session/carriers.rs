@@ -17,6 +17,7 @@ use super::super::legs::{
 use super::{Call, Outcome, Session};
 use crate::api::Event;
 use crate::clock::now;
+use crate::core::LegQueue;
 use crate::shared::Shared;
 use crate::trace::TraceKind;
 use crate::voice::Voice;
@@ -194,14 +195,17 @@ impl Session {
         }
     }
 
-    /// How long packets have waited for their legs' streams since this was last asked, on average.
-    pub(super) fn send_queue_ms(&self) -> f32 {
-        let written = self.handles.values().map(LegHandle::take_written);
-        let (packets, waited) = written.fold((0, Duration::ZERO), |(packets, waited), leg| {
-            (packets + leg.packets, waited + leg.waited)
-        });
-        let packets = u32::try_from(packets).unwrap_or(u32::MAX).max(1);
-        (waited / packets).as_secs_f32() * 1e3
+    /// How long packets have waited for their legs' streams since this was last asked.
+    pub(super) fn queues(&self) -> Vec<LegQueue> {
+        let queue = |(leg, handle): (&LegIndex, &LegHandle)| {
+            let written = handle.take_written();
+            LegQueue {
+                leg: *leg,
+                packets: written.packets + u64::from(written.in_hand.is_some()),
+                waited: written.waited + written.in_hand.unwrap_or_default(),
+            }
+        };
+        self.handles.iter().map(queue).collect()
     }
 
     /// Opens the next onion leg, on an index that was never used in this handshake.

@@ -392,16 +392,16 @@ impl Call {
         }
     }
 
-    fn report(&mut self, s: &Session, at: Timestamp) {
+    fn report(&mut self, s: &mut Session, at: Timestamp) {
         let Some(voice) = self.voice.as_ref().filter(|_| self.connected) else {
             return;
         };
         let around = Surroundings {
-            send_queue_ms: s.send_queue_ms(),
+            queues: s.queues(),
             output_ms: voice.output_delay_ms(),
             levels: voice.levels(),
         };
-        let quality = self.meter.report(&s.core, around, at);
+        let quality = self.meter.report(&mut s.core, &around, at);
         self.shared
             .event(Event::Quality(self.id, Box::new(quality)));
         if let Some((path, reason)) = self.best.poll(&s.core, at) {

@@ -75,6 +75,7 @@ impl World {
             disk, tap, tone, ..
         } = setup;
         let heard = self.dir.path().join(format!("{name}-heard.wav"));
+        let trace = self.dir.path().join(format!("{name}-trace.txt"));
         let spoken = self.dir.path().join(format!("{name}-spoken.wav"));
         if let Some(hertz) = tone {
             sound::tone(&spoken, hertz, 60);
@@ -90,6 +91,8 @@ impl World {
         config.mailbox_server = setup.mailbox_server;
         config.credentials = setup.credentials;
         config.dangerous_allow_local_candidates = true;
+        let written = trace.clone();
+        config.trace = Box::new(move |_| Some(written.clone()));
         let sink = heard.clone();
         config.audio = Box::new(move |_| {
             let source = tone.map_or(Source::Silence, |_| Source::Wav(spoken.clone()));
@@ -104,6 +107,7 @@ impl World {
             engine,
             events,
             heard,
+            trace,
             disk,
             tap,
             seen: Vec::new(),
@@ -126,6 +130,8 @@ pub(crate) struct Person {
     pub(crate) engine: Engine,
     events: EventStream,
     pub(crate) heard: PathBuf,
+    /// When each frame of the last call was captured and played.
+    pub(crate) trace: PathBuf,
     pub(crate) disk: Disk,
     pub(crate) tap: Tap,
     /// Every event that was read so far.

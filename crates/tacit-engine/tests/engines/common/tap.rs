@@ -49,6 +49,8 @@ struct Log {
     exit_limits: VecDeque<usize>,
     /// Legs deliver nothing.
     deaf: bool,
+    /// Legs take nothing.
+    stalled: bool,
 }
 
 /// The network of one engine.
@@ -132,6 +134,11 @@ impl Tap {
     /// From now on the legs deliver nothing, though all is sent.
     pub(crate) fn deafen_legs(&self) {
         self.log.lock().unwrap().deaf = true;
+    }
+
+    /// From now on the legs take nothing.
+    pub(crate) fn stall_legs(&self) {
+        self.log.lock().unwrap().stalled = true;
     }
 
     /// As [`Self::end_streams_after`], for streams through exits.
@@ -257,6 +264,10 @@ impl AsyncWrite for Tapped {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.port == ONION_PORT_LEGS && self.log.lock().unwrap().stalled {
+            // Nobody wakes this up again: it lasts until the stream is dropped.
+            return Poll::Pending;
+        }
         let poll = Pin::new(&mut self.stream).poll_write(cx, buf);
         if let Poll::Ready(Ok(len)) = poll {
             let write = Write {

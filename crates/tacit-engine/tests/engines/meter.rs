@@ -1,0 +1,122 @@
+//! What is told of a call's delay and legs once a second, and how true it is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tacit_engine::{Command, Event, LegState, PathChange, Quality, Side};
+
+use crate::common::{Person, World, alice_and_bob, connect};
+
+/// The codec's look-ahead, in microseconds: what a frame holds was spoken that much earlier.
+const LOOK_AHEAD_US: u64 = 6_500;
+/// What the meter may be off where the network takes the same time both ways.
+const ERROR_MS: f64 = 30.0;
+
+/// Frames of one kind in a trace, with their times in microseconds.
+fn times(trace: &Path, kinds: &[&str]) -> BTreeMap<u32, u64> {
+    let text = std::fs::read_to_string(trace).unwrap();
+    let lines = text.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let lines = lines.filter(|words| kinds.contains(&words[0]));
+    lines
+        .map(|words| (words[1].parse().unwrap(), words[2].parse().unwrap()))
+        .collect()
+}
+
+fn reports(person: &Person) -> Vec<Quality> {
+    let reports = person.seen.iter().filter_map(|event| match event {
+        Event::Quality(_, quality) => Some((**quality).clone()),
+        _ => None,
+    });
+    reports.collect()
+}
+
+/// What the listener's meter said, minus what the frames took that were heard in the second before.
+#[expect(clippy::cast_precision_loss, reason = "delays are short")]
+fn errors(speaker: &Person, listener: &Person) -> Vec<f64> {
+    let captured = times(&speaker.trace, &["captured"]);
+    let played = times(&listener.trace, &["played", "repaired"]);
+    let error = |quality: Quality| {
+        let window = quality.at_us - 1_000_000..quality.at_us;
+        let heard = played.iter().filter(|(_, at)| window.contains(at));
+        let delay = |(n, at): (&u32, &u64)| Some(at - captured.get(n)? + LOOK_AHEAD_US);
+        let delays: Vec<u64> = heard.filter_map(delay).collect();
+        let mean = delays.iter().sum::<u64>() as f64 / delays.len() as f64 / 1e3;
+        (delays.len() > 40).then(|| f64::from(quality.latency.mouth_to_ear()) - mean)
+    };
+    reports(listener).into_iter().filter_map(error).collect()
+}
+
+/// Whether all eight legs are measured, in use in both directions, and say why.
+fn all_known(quality: &Quality) -> bool {
+    let known = quality.legs.iter().filter(|leg| {
+        leg.side == Side::Local
+            && leg.state == LegState::Good
+            && leg.relative_delay_ms.is_some_and(|ms| ms < 50.0)
+            && leg.inward_delay_ms.is_some_and(|ms| ms < 50.0)
+            && leg.loss == Some(0.0)
+            && leg.sent > 5
+            && leg.received > 5
+            && leg.send_queue_ms.is_some_and(|ms| ms < 20.0)
+            && leg.last_reason.is_some()
+    });
+    known.count() == 8 && quality.legs.len() == 8
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_meter_tells_delay_by_stage_and_every_leg_and_is_right() {
+    let world = World::new();
+    let (mut alice, mut bob) = alice_and_bob(&world).await;
+    let (ours, _) = connect(&mut alice, "Bob", &mut bob).await;
+    for person in [&mut alice, &mut bob] {
+        person
+            .until("all legs", |e| match e {
+                Event::Quality(_, quality) => all_known(&quality).then_some(()),
+                _ => None,
+            })
+            .await;
+    }
+    alice.hears(4).await;
+    bob.hears(4).await;
+    alice.command(Command::HangUp(ours)).unwrap();
+    alice.ended().await;
+    bob.ended().await;
+    for (speaker, listener) in [(&alice, &bob), (&bob, &alice)] {
+        let errors = errors(speaker, listener);
+        println!("the meter's estimate minus the shared clock, ms: {errors:.1?}");
+        assert!(errors.len() >= 4);
+        // The first second has few measurements.
+        assert!(errors[1..].iter().all(|e| e.abs() < ERROR_MS), "{errors:?}");
+        let last = reports(listener).pop().unwrap();
+        let l = last.latency;
+        assert!((60.0..100.0).contains(&l.network), "{l:?}");
+        assert!(l.send_queue > 0.0 && l.playout_wait > 0.0, "{l:?}");
+        assert!(last.round_trip_ms.is_some_and(|ms| ms >= 120.0));
+        let packets: u32 = last.choices.iter().map(|(_, count)| count).sum();
+        assert!((45..=55).contains(&packets), "{:?}", last.choices);
+        assert!(last.last_choice.is_some());
+        assert!(last.frames.played > 100 && last.frames.concealed < 20);
+        let first = |e: &Event| {
+            let first = PathChange::First;
+            matches!(e, Event::PathChanged { reason, .. } if *reason == first)
+        };
+        assert!(listener.saw(first));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_that_wait_for_their_streams_are_seen_in_the_send_queue() {
+    let world = World::new();
+    let (mut alice, mut bob) = alice_and_bob(&world).await;
+    connect(&mut alice, "Bob", &mut bob).await;
+    alice.hears(1).await;
+    alice.tap.stall_legs();
+    let waits = |e| match e {
+        Event::Quality(_, quality) => {
+            let queued = |ms: Option<f32>| ms.is_some_and(|ms| ms > 300.0);
+            let legs = quality.legs.iter().filter(|l| queued(l.send_queue_ms));
+            (quality.latency.send_queue > 300.0 && legs.count() > 3).then_some(())
+        }
+        _ => None,
+    };
+    alice.until("queue", waits).await;
+}
