@@ -241,12 +241,13 @@ async fn a_packets_wait_is_known_while_it_lasts_and_after() {
     for number in 0..2 {
         a.try_send(LEG, &packet(1, 2, number)).unwrap();
     }
+    let leg = &a;
     let written = |enough: fn(&Written) -> bool| {
-        let look = async {
+        let look = async move {
             let mut all = Written::default();
             while !enough(&all) {
                 tokio::task::yield_now().await;
-                let new = a.take_written();
+                let new = leg.take_written();
                 all.packets += new.packets;
                 all.waited += new.waited;
                 all.in_hand = new.in_hand;
