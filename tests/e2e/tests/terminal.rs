@@ -209,6 +209,78 @@ fn the_live_line_fits_the_terminal_and_shows_that_the_microphone_is_muted() {
     }
 }
 
+/// What stands on a terminal after this was shown: as far as a table is drawn with it.
+fn screen_of(shown: &str) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let mut at = 0;
+    let mut rest = shown;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '\n' => {
+                at += 1;
+                rows.resize(rows.len().max(at + 1), String::new());
+            }
+            // What is drawn begins by erasing its rows.
+            '\r' => {}
+            '\x1b' => {
+                let end = rest.find(|c: char| c.is_ascii_alphabetic()).unwrap();
+                let (number, tail) = rest.split_at(end);
+                match &tail[..1] {
+                    "A" => at -= number[1..].parse::<usize>().unwrap(),
+                    "J" => rows.truncate(at),
+                    "K" => rows[at].clear(),
+                    _ => {}
+                }
+                rows.resize(rows.len().max(at + 1), String::new());
+                rest = &tail[1..];
+            }
+            c => rows[at].push(c),
+        }
+    }
+    rows
+}
+
+#[test]
+fn the_legs_are_drawn_over_once_a_second_until_they_are_not_wanted() {
+    let place = Place::new("terminal-legs");
+    let demo = place.demo("--duration 100");
+    for (columns, because) in [(100, true), (40, false)] {
+        let size = format!("stty cols {columns} rows 30");
+        let script = format!("{size}; trap : INT; NO_COLOR=1 {demo}; echo code=$?");
+        let mut screen = Screen::terminal(&script);
+        screen.wait_for(" · you ▯");
+        screen.press("l\n");
+        for _ in 0..3 {
+            screen.wait_for("loss %");
+            screen.wait_for("packets by reason: ");
+            screen.wait_for(" · you ▯");
+        }
+        let rows = screen_of(&screen.shown);
+        // Three times drawn, it stands there once.
+        let heads = rows.iter().filter(|row| row.starts_with("leg  state"));
+        assert_eq!(heads.count(), 1, "{rows:#?}");
+        assert_eq!(screen.shown.contains("last because"), because, "{rows:#?}");
+        assert!(rows.iter().any(|row| row.contains("  good")), "{rows:#?}");
+        let above = |row: &&String| !row.starts_with("capture 10");
+        for row in rows.iter().skip_while(above) {
+            assert!(row.chars().count() < columns, "{columns}: {row:?}");
+        }
+        screen.press("l\n");
+        let before = screen.shown.matches("leg  state").count();
+        for _ in 0..2 {
+            screen.wait_for(" · you ▯");
+        }
+        let after = screen.shown.matches("leg  state").count();
+        assert!(after <= before + 1, "{:?}", screen.shown);
+        screen.press("h\n");
+        screen.wait_for("Closing the circuits");
+        screen.press("\x03");
+        screen.wait_for("code=0");
+        screen.end();
+    }
+}
+
 #[test]
 fn sigterm_and_the_end_of_the_terminal_hang_up() {
     let place = Place::new("terminal-signals");
