@@ -44,6 +44,15 @@ pub(crate) fn json_of(event: &Event) -> Value {
         Event::LegDown { call, leg, live } => {
             json!({"event": "leg_down", "call": call.0, "leg": leg, "live": live})
         }
+        Event::LegReplaced {
+            call,
+            leg,
+            by,
+            reason,
+        } => {
+            json!({"event": "leg_replaced", "call": call.0, "leg": leg, "by": by,
+                "reason": reason.to_string()})
+        }
         Event::Words {
             call,
             words,

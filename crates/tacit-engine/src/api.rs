@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_audio::{DeviceChoice, Sink, Source};
-pub use tacit_paths::{BestChange as PathChange, ChoiceReason, Side};
+pub use tacit_paths::{BestChange as PathChange, ChoiceReason, Fault as LegFault, Side};
 use tacit_types::{LegKind, OnionKey, Reason, Redacted, UnixTime};
 
 use crate::network::Network;
@@ -238,6 +238,17 @@ pub enum Event {
         /// How many are up.
         live: usize,
     },
+    /// A leg gave way to a new one, which works; its [`Self::LegDown`] follows.
+    LegReplaced {
+        /// The call.
+        call: CallId,
+        /// The old leg.
+        leg: u8,
+        /// The new one.
+        by: u8,
+        /// What was wrong with the old one.
+        reason: LegFault,
+    },
     /// Both screens should show these two words.
     Words {
         /// The call.
@@ -297,6 +308,7 @@ impl Event {
             Self::Incoming { call, .. }
             | Self::LegUp { call, .. }
             | Self::LegDown { call, .. }
+            | Self::LegReplaced { call, .. }
             | Self::PathChanged { call, .. }
             | Self::Words { call, .. } => Some(*call),
             Self::State(call, _)

@@ -1,12 +1,13 @@
 //! A network inside one process, for examples and tests: no Tor, no anonymity, no delay unless
 //! asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tacit_types::limits::ONION_PORT_LEGS;
 use tacit_types::{OnionKey, Reason};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf,
@@ -30,6 +31,8 @@ type Arrivals = mpsc::Sender<(u16, BoxStream)>;
 pub struct MemoryNetwork {
     addresses: Arc<Mutex<BTreeMap<OnionKey, Arrivals>>>,
     delay: Duration,
+    /// How much longer the next legs take, each way.
+    slow: Arc<Mutex<VecDeque<Duration>>>,
     cut: watch::Sender<u64>,
     loopback_exits: bool,
 }
@@ -47,6 +50,7 @@ impl MemoryNetwork {
         Self {
             addresses: Arc::default(),
             delay,
+            slow: Arc::default(),
             cut: watch::Sender::new(0),
             loopback_exits: false,
         }
@@ -66,23 +70,40 @@ impl MemoryNetwork {
         self.cut.send_modify(|generation| *generation += 1);
     }
 
-    fn pair(&self) -> (DuplexStream, DuplexStream) {
+    /// The next onion legs that are opened take so much longer each way, one after the other.
+    pub fn slow_next_legs(&self, more: &[Duration]) {
+        self.slow
+            .lock()
+            .expect("no code panics while it holds this lock")
+            .extend(more);
+    }
+
+    fn delay_to(&self, port: u16) -> Duration {
+        let mut slow = self
+            .slow
+            .lock()
+            .expect("no code panics while it holds this lock");
+        let more = (port == ONION_PORT_LEGS).then(|| slow.pop_front());
+        self.delay + more.flatten().unwrap_or_default()
+    }
+
+    fn pair(&self, delay: Duration) -> (DuplexStream, DuplexStream) {
         let (a, a_far) = tokio::io::duplex(STREAM_BUFFER);
         let (b, b_far) = tokio::io::duplex(STREAM_BUFFER);
-        self.splice(a_far, b_far);
+        self.splice(a_far, b_far, delay);
         (a, b)
     }
 
     /// Carries bytes both ways between two streams.
-    fn splice<A, B>(&self, a: A, b: B)
+    fn splice<A, B>(&self, a: A, b: B, delay: Duration)
     where
         A: AsyncRead + AsyncWrite + Send + 'static,
         B: AsyncRead + AsyncWrite + Send + 'static,
     {
         let (a_read, a_write) = tokio::io::split(a);
         let (b_read, b_write) = tokio::io::split(b);
-        tokio::spawn(carry(a_read, b_write, self.delay, self.cut.subscribe()));
-        tokio::spawn(carry(b_read, a_write, self.delay, self.cut.subscribe()));
+        tokio::spawn(carry(a_read, b_write, delay, self.cut.subscribe()));
+        tokio::spawn(carry(b_read, a_write, delay, self.cut.subscribe()));
     }
 
     async fn exit(self, addr: SocketAddr) -> Result<BoxStream, Reason> {
@@ -93,7 +114,7 @@ impl MemoryNetwork {
         let far = TcpStream::connect(addr).await.map_err(unreachable)?;
         far.set_nodelay(true).map_err(unreachable)?;
         let (near, here) = tokio::io::duplex(STREAM_BUFFER);
-        self.splice(here, far);
+        self.splice(here, far, self.delay);
         Ok(Box::new(near))
     }
 }
@@ -178,7 +199,7 @@ impl Network for MemoryNetwork {
             .expect("no code panics while it holds this lock")
             .get(&key)
             .cloned();
-        let (near, far) = self.pair();
+        let (near, far) = self.pair(self.delay_to(port));
         Box::pin(async move {
             let arrivals = arrivals.ok_or(Reason::PeerUnreachable)?;
             let far: BoxStream = Box::new(far);

@@ -10,6 +10,7 @@ mod network;
 mod operated;
 mod recovery;
 mod removal;
+mod renewal;
 mod secrets;
 mod snapshot;
 mod wire;

@@ -14,6 +14,7 @@ use super::super::legs::{
     LegPlan, Opened, OpenedTurn, accept_onion_streams, clock, join_onion_leg, open_onion_stream,
     peers_of,
 };
+use super::renewal::Renewal;
 use super::{Call, Outcome, Session};
 use crate::api::Event;
 use crate::clock::now;
@@ -27,6 +28,7 @@ impl Call {
         match plan {
             LegPlan::OnionOpen { target } => {
                 s.target = Some(target);
+                s.renewal = Some(Renewal::new(s.wanted, at));
                 while s.next_leg < s.wanted {
                     s.open_next(&self.shared);
                 }
@@ -114,6 +116,7 @@ impl Call {
             LegEvent::Closed(end) => {
                 tracing::debug!(leg = output.leg.0, %end, "a leg ended");
                 s.drop_leg(output.leg);
+                s.note_gone(output.leg);
                 let live = s.handles.len();
                 self.shared.event(Event::LegDown {
                     call: self.id,
@@ -130,8 +133,12 @@ impl Call {
     pub(super) fn on_opened(&mut self, s: &mut Session, opened: Opened) -> Option<Outcome> {
         s.opening = s.opening.saturating_sub(1);
         let Ok(stream) = opened.stream else {
+            s.note_gone(opened.leg);
             return None;
         };
+        if let Some(renewal) = &mut s.renewal {
+            renewal.on_up(opened.leg, now());
+        }
         let hops = self
             .shared
             .report_circuits()
@@ -209,14 +216,18 @@ impl Session {
     }
 
     /// Opens the next onion leg, on an index that was never used in this handshake.
-    pub(super) fn open_next(&mut self, shared: &Shared) {
-        if let Some(target) = &self.target
-            && self.next_leg < u8::MAX
-        {
-            let leg = LegIndex(self.next_leg);
-            self.next_leg += 1;
-            self.opening += 1;
-            open_onion_stream(shared.network(), target, leg, self.opened_sender.clone());
+    pub(super) fn open_next(&mut self, shared: &Shared) -> Option<LegIndex> {
+        let target = self.target.as_ref().filter(|_| self.next_leg < u8::MAX)?;
+        let leg = LegIndex(self.next_leg);
+        self.next_leg += 1;
+        self.opening += 1;
+        open_onion_stream(shared.network(), target, leg, self.opened_sender.clone());
+        Some(leg)
+    }
+
+    fn note_gone(&mut self, leg: LegIndex) {
+        if let Some(renewal) = &mut self.renewal {
+            renewal.on_gone(leg);
         }
     }
 

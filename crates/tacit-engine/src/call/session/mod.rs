@@ -2,6 +2,7 @@
 
 mod carriers;
 mod events;
+mod renewal;
 mod resume;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ use tacit_types::{LegIndex, LegKind, Reason, Role, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use renewal::Renewal;
+
 use super::legs::{LegPlan, Opened, OpenedTurn, Outputs};
 use crate::api::{CallId, Event};
 use crate::clock::now;
@@ -36,8 +39,6 @@ const TICK: Duration = Duration::from_millis(10);
 const SILENCE_TOLD: Duration = Duration::from_secs(3);
 /// Without an authentic packet for this long the call counts as broken.
 const SILENCE_LIMIT: Duration = Duration::from_secs(20);
-/// A lost leg is replaced this often at most (the peer takes two joins a minute after the first).
-const REPLACE_INTERVAL: Duration = Duration::from_secs(35);
 /// The first packet of an accepted call may take this long.
 const SETUP_LIMIT: Duration = Duration::from_secs(90);
 /// The mailbox machines end a ring first; this is for when their server is gone.
@@ -158,7 +159,8 @@ pub(in crate::call) struct Session {
     wanted: u8,
     next_leg: u8,
     opening: usize,
-    replaced_at: Timestamp,
+    /// Of the side that opens onion legs.
+    renewal: Option<Renewal>,
     last_packet: Timestamp,
     pub(in crate::call) had_packet: bool,
     had_legs: bool,
@@ -270,7 +272,7 @@ impl Call {
             wanted: legs,
             next_leg: 0,
             opening: 0,
-            replaced_at: at,
+            renewal: None,
             last_packet: at,
             had_packet: false,
             had_legs: false,
@@ -294,6 +296,7 @@ impl Call {
                     if at >= next_report {
                         next_report += METER_INTERVAL;
                         self.report(s, at);
+                        self.renew_legs(s, at);
                     }
                     self.on_tick(s, at)
                 }
@@ -374,13 +377,6 @@ impl Call {
             } else {
                 Outcome::Ended(Reason::LegsLost)
             });
-        }
-        if s.target.is_some()
-            && s.handles.len() + s.opening < usize::from(s.wanted)
-            && at.saturating_since(s.replaced_at) > REPLACE_INTERVAL
-        {
-            s.replaced_at = at;
-            s.open_next(&self.shared);
         }
         None
     }

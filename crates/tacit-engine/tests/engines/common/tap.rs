@@ -51,6 +51,8 @@ struct Log {
     deaf: bool,
     /// Legs take nothing.
     stalled: bool,
+    /// This stream takes nothing.
+    stuck: Option<usize>,
 }
 
 /// The network of one engine.
@@ -139,6 +141,11 @@ impl Tap {
     /// From now on the legs take nothing.
     pub(crate) fn stall_legs(&self) {
         self.log.lock().unwrap().stalled = true;
+    }
+
+    /// From now on this stream takes nothing.
+    pub(crate) fn stall(&self, stream: usize) {
+        self.log.lock().unwrap().stuck = Some(stream);
     }
 
     /// As [`Self::end_streams_after`], for streams through exits.
@@ -264,7 +271,11 @@ impl AsyncWrite for Tapped {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.port == ONION_PORT_LEGS && self.log.lock().unwrap().stalled {
+        let stalled = {
+            let log = self.log.lock().unwrap();
+            self.port == ONION_PORT_LEGS && log.stalled || log.stuck == Some(self.number)
+        };
+        if stalled {
             // Nobody wakes this up again: it lasts until the stream is dropped.
             return Poll::Pending;
         }
