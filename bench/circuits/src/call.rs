@@ -197,7 +197,7 @@ impl<O: Observer> Call<'_, O> {
         let replace = self.strategies[side as usize].replace(now);
         if let Some(leg) = replace {
             let takes = self.network.build_time(side, usize::from(leg));
-            self.building[side as usize] |= 1 << leg;
+            self.building[side as usize] |= bit(leg);
             self.push(now + takes, Event::Built(side, leg));
         }
     }
@@ -211,10 +211,10 @@ impl<O: Observer> Call<'_, O> {
 
     /// The new circuit is up: the old one is left. With onion legs it is the other side's too.
     fn replace(&mut self, side: Side, leg: u8, now: Timestamp) {
-        if self.building[side as usize] & 1 << leg == 0 {
+        if self.building[side as usize] & bit(leg) == 0 {
             return;
         }
-        self.building[side as usize] &= !(1 << leg);
+        self.building[side as usize] &= !bit(leg);
         self.replacements += 1;
         let sides: &[Side] = match self.network.mode() {
             Mode::Turn => &[side],
@@ -254,8 +254,8 @@ impl<O: Observer> Call<'_, O> {
             return;
         }
         let sender = &self.strategies[flight.from as usize];
-        let repeats = sender.repeats();
-        self.frames[flight.from as usize].arrived(flight.packet, repeats, now);
+        let (repeats, half) = (sender.repeats(), sender.repeats_half());
+        self.frames[flight.from as usize].arrived(flight.packet, repeats, half, now);
         let received = Received {
             packet: flight.packet,
             path: flight.path,
@@ -284,7 +284,7 @@ impl<O: Observer> Call<'_, O> {
             Mode::Turn => side,
             Mode::Onion => Side::A,
         };
-        self.building[opener as usize] &= !(1 << leg);
+        self.building[opener as usize] &= !bit(leg);
         self.tell(side, leg, false, now);
         let back = self.network.rebuild(side, usize::from(leg));
         self.push(back, Event::Back(side, leg));
@@ -319,4 +319,9 @@ impl<O: Observer> Call<'_, O> {
             replacements: self.replacements,
         }
     }
+}
+
+/// Of a set of legs; strategies have no use for more than 64.
+fn bit(leg: u8) -> u64 {
+    1_u64.checked_shl(u32::from(leg)).unwrap_or(0)
 }

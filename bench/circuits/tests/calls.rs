@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Arrival, Mode, Observer, Part, Scenario, Side, Traces, run};
+use tacit_circuits::{Arrival, Mode, Observer, Outcome, Part, Scenario, Side, Traces, run};
 
 fn minute(mode: Mode) -> Scenario {
     let mut scenario = Scenario::new(mode);
@@ -157,6 +157,36 @@ fn circuits_fail_and_come_back() {
         assert!(outcome.failures > 100, "{kind}: {}", outcome.failures);
         let p50 = outcome.network.quantile(0.5).expect("has packets");
         assert!(p50 < 1_000, "{kind}: {p50}");
+    }
+}
+
+#[test]
+fn tacit_alone_replaces_bad_circuits_and_gains_by_it() {
+    for (mode, sides) in [(Mode::Turn, 2), (Mode::Onion, 1)] {
+        let mut scenario = minute(mode);
+        scenario.length = Duration::from_secs(180);
+        let mut total = |kind: Kind, replace: bool| {
+            scenario.replace = replace;
+            let calls = (0..6).map(|seed| run(&scenario, kind, seed, &mut ()));
+            let of_call = |call: Outcome| {
+                let p99 = call.network.quantile(0.99).expect("has packets");
+                (call.replacements, p99)
+            };
+            calls
+                .map(of_call)
+                .fold((0, 0), |sum, call| (sum.0 + call.0, sum.1 + call.1))
+        };
+        assert_eq!(total(Kind::DonarDouble, true).0, 0);
+        assert_eq!(total(Kind::Oracle, true).0, 0);
+        let (none, kept) = total(Kind::Tacit, false);
+        let (replaced, better) = total(Kind::Tacit, true);
+        assert_eq!(none, 0);
+        // Eight over TURN or four of onion legs in the first minute, then one every 35 s.
+        assert!(
+            replaced > 6 * 2 * sides && replaced <= 6 * 12 * sides,
+            "{mode}: {replaced}"
+        );
+        assert!(better < kept, "{mode}: {better} {kept}");
     }
 }
 

@@ -117,6 +117,11 @@ pub trait Strategy {
     /// How many of the packets before it a packet repeats.
     fn repeats(&self) -> u32;
 
+    /// Whether it also repeats the newer half of the one before those.
+    fn repeats_half(&self) -> bool {
+        false
+    }
+
     /// Where packet number `packet` goes. Only `oracle` and `bound` look at the network.
     fn send(&mut self, packet: u32, network: &mut Network, now: Timestamp) -> Copies;
 

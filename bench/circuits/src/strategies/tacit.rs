@@ -18,7 +18,8 @@ pub(super) struct Tacit {
     scheduler: Scheduler,
     reports: ReportCollector,
     interval: Duration,
-    repeats: u32,
+    /// Frames that are new in a packet, and repeated in it.
+    frames: (u32, u32),
     /// Of the side that opens legs; of onion legs that is who calls.
     replacer: Option<Replacer>,
 }
@@ -38,7 +39,7 @@ impl Tacit {
             scheduler: Scheduler::new(Config::new(kind), seed),
             reports: ReportCollector::default(),
             interval: Duration::from_secs(1) / scenario.cells_per_second.max(1),
-            repeats: repeats(scenario.cells_per_second),
+            frames: frames(scenario.cells_per_second),
             replacer: opens.then(|| Replacer::new(allowance, Timestamp::ZERO)),
         };
         for leg in 0..tacit.legs {
@@ -71,11 +72,11 @@ impl Tacit {
     }
 }
 
-/// Packets before a packet whose media it repeats as a whole, when `cells` a second carry frames of
-/// 20 ms.
-fn repeats(cells: u32) -> u32 {
+/// How many frames of 20 ms are new in a packet when there are `cells` a second, and how many are
+/// repeated in it: the newest there are, as the packetizer does it.
+fn frames(cells: u32) -> (u32, u32) {
     let new = 50_u32.div_ceil(cells.max(1)).max(1);
-    (TACIT_REPEATS + 1).saturating_sub(new) / new
+    (new, (TACIT_REPEATS + 1).saturating_sub(new))
 }
 
 impl Strategy for Tacit {
@@ -84,7 +85,13 @@ impl Strategy for Tacit {
     }
 
     fn repeats(&self) -> u32 {
-        self.repeats
+        let (new, repeated) = self.frames;
+        repeated / new
+    }
+
+    fn repeats_half(&self) -> bool {
+        let (new, repeated) = self.frames;
+        2 * (repeated % new) >= new
     }
 
     fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {
