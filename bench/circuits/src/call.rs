@@ -46,6 +46,9 @@ pub struct Arrival {
 
 /// Hears of everything that arrives, in the order in which it does.
 pub trait Observer {
+    /// `from` is about to send packets this far apart, each with so many of the ones before it.
+    fn begins(&mut self, _from: Side, _interval: Duration, _repeats: u32) {}
+
     /// A copy of a packet has arrived.
     fn arrived(&mut self, arrival: &Arrival);
 }
@@ -141,8 +144,11 @@ impl<O: Observer> Call<'_, O> {
                 let fails_at = self.network.fails_at(side, usize::from(leg));
                 self.push(fails_at, Event::Failed(side, leg));
             }
+            let strategy = &self.strategies[side as usize];
+            let interval = strategy.interval();
+            self.observer.begins(side, interval, strategy.repeats());
             // The two media clocks are not in step.
-            let phase = self.strategies[side as usize].interval() * (side as u32) / 3;
+            let phase = interval * (side as u32) / 3;
             self.push(Timestamp::ZERO + phase, Event::Slot(side, 0));
         }
     }

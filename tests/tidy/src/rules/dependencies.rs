@@ -32,6 +32,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("tacit-engine", Layer::Engine),
     ("tacit-cli", Layer::Program),
     ("tacit-circuits", Layer::Shell),
+    ("tacit-bench", Layer::Tests),
     ("tacit-micro-bench", Layer::Tests),
     ("tacit-tornet", Layer::Tests),
     ("tacit-conformance", Layer::Tests),
@@ -58,6 +59,9 @@ const IMPORTERS: &[(&str, &[&str])] = &[
     // Arti asks its embedder to install the provider.
     ("rustls", &["tacit-legs", "tacit-tor"]),
     ("argon2", &["tacit-profile"]),
+    ("indicatif", &["tacit-bench"]),
+    ("plotters", &["tacit-bench"]),
+    ("rayon", &["tacit-bench"]),
     ("qrcode", &["tacit-cli"]),
 ];
 

@@ -1,0 +1,236 @@
+//! What the program is told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tacit_circuits::strategies::Kind;
+use tacit_circuits::{Mode, Nagle, Part, Place, Scenario, Traces};
+
+use tacit_bench::sim::Plan;
+
+/// Voice latency over simulated Tor circuits.
+///
+/// Runs the production scheduler and playout, and published systems rebuilt from their descriptions,
+/// over the same simulated circuits. Nothing here touches a network. Same seed, same output.
+#[derive(Debug, Parser)]
+#[command(name = "tacit-bench", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Simulates calls and prints one line of JSON for each.
+    Run(RunArgs),
+    /// Compares strategies on the same circuits: one line each.
+    Compare(CompareArgs),
+    /// Turns what `run` has printed into a page with plots, a table or CSV.
+    Report(ReportArgs),
+    /// Checks a folder of traces, or writes one from the model.
+    Trace {
+        #[command(subcommand)]
+        command: TraceCommand,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scene {
+    /// How the two people's circuits meet: at a TURN server, or as onion legs.
+    #[arg(long, default_value = "onion")]
+    mode: Mode,
+    /// Where the caller is: de, us or hk.
+    #[arg(long, default_value = "de")]
+    from: Place,
+    /// Where the callee is.
+    #[arg(long, default_value = "de")]
+    to: Place,
+    /// Length of a call.
+    #[arg(long, default_value_t = 5.0, value_parser = minutes)]
+    minutes: f64,
+    /// Calls for each strategy.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    calls: u32,
+    /// Circuits a side (turn) or in all (onion). Donar always has twelve.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
+    legs: u8,
+    /// Share of stall time that all circuits behind one guard share, 0 to 1.
+    #[arg(long, default_value_t = tacit_circuits::CORRELATION, value_parser = share)]
+    correlation: f64,
+    /// Guards a side. Donar has as many as --donar-guards says.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    guards: u8,
+    /// Guards a side with Donar: two, as published.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    donar_guards: u8,
+    /// What stretches the floors of all circuits: 1.0 to 2.0 was measured for onion circuits.
+    #[arg(long, default_value_t = 1.0, value_parser = stretch)]
+    floor: f64,
+    /// Where Nagle's algorithm is on.
+    #[arg(long, value_enum, default_value_t = NagleArg::Everywhere)]
+    nagle: NagleArg,
+    /// Recorded delays instead of the model's: a folder of CSV files with at_ms,extra_delay_ms. They
+    /// cannot judge packet spacing.
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
+    /// Use the half of the traces that is for tuning, not the one for scoring.
+    #[arg(long, requires = "traces")]
+    tuning: bool,
+    /// Strategies, separated by commas.
+    #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
+    strategies: Vec<Kind>,
+    /// What all calls are drawn from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads; as many as there are cores if not given.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) jobs: Option<u8>,
+    /// No progress.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+impl Scene {
+    pub(crate) fn strategies(&self) -> &[Kind] {
+        &self.strategies
+    }
+
+    /// What is to be simulated.
+    pub(crate) fn plan(&self) -> Result<Plan, tacit_circuits::TraceError> {
+        let mut scenario = Scenario::new(self.mode);
+        scenario.places = [self.from, self.to];
+        scenario.length = Duration::from_secs_f64(60.0 * self.minutes);
+        scenario.legs = usize::from(self.legs);
+        scenario.guards = usize::from(self.guards);
+        scenario.correlation = self.correlation;
+        scenario.floor_factor = self.floor;
+        scenario.nagle = self.nagle.into();
+        let part = if self.tuning {
+            Part::Tuning
+        } else {
+            Part::Scoring
+        };
+        scenario.traces = match &self.traces {
+            Some(folder) => Some((Traces::read(folder, self.seed)?, part)),
+            None => None,
+        };
+        Ok(Plan {
+            scenario,
+            donar_guards: usize::from(self.donar_guards),
+            donar_legs: 12,
+            calls: self.calls,
+            seed: self.seed,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum NagleArg {
+    /// At relays, servers and the client's Tor.
+    Everywhere,
+    /// Off on the client's connection to its guard.
+    NotAtClient,
+    /// Off everywhere.
+    Nowhere,
+}
+
+impl From<NagleArg> for Nagle {
+    fn from(arg: NagleArg) -> Self {
+        match arg {
+            NagleArg::Everywhere => Self::Everywhere,
+            NagleArg::NotAtClient => Self::NotAtClient,
+            NagleArg::Nowhere => Self::Nowhere,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) scene: Scene,
+    /// Write the lines there instead of to standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) scene: Scene,
+    /// One line of JSON a strategy instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also write the table as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Also write a page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Exit with 1 if the network p99 of tacit's median call is above this, in ms.
+    #[arg(long, value_name = "MS")]
+    pub(crate) fail_above: Option<f64>,
+    /// Measure the time that simulating takes: then not every run prints the same.
+    #[arg(long)]
+    pub(crate) cpu: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Files that `run` has written.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write a page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the table as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// One line of JSON a strategy instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TraceCommand {
+    /// Reads a folder of traces and says what is in it, or what is wrong.
+    Check {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Writes circuits of the model as traces: 50 packets a second, delay above each one's smallest.
+    Make {
+        /// The folder; it must not exist.
+        folder: PathBuf,
+        /// How many circuits.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+        count: u32,
+        /// Length of each.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        seconds: u32,
+        /// What they are drawn from.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("must be between {least} and {most}"))
+    }
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    number(text, 0.2, 1_440.0)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 1.0)
+}
+
+fn stretch(text: &str) -> Result<f64, String> {
+    number(text, 0.1, 10.0)
+}

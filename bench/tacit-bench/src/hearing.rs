@@ -1,0 +1,358 @@
+//! What is heard of a simulated call: packets that arrive go through a playout, and every 20 ms that
+//! it plays are timed from the mouth.
+//!
+//! Mouth-to-ear is the sum of capture, frame, look-ahead, network, playout wait and output; media that
+//! is concealed, skipped or too late is infinitely late.
+
+use core::time::Duration;
+
+use tacit_circuits::{Arrival, Delays, Observer, Side, WARM_UP};
+use tacit_playout::{Config, Frame, Loudness, Playout, Pull};
+use tacit_types::limits::FRAME_DURATION;
+use tacit_types::{FrameNumber, Timestamp};
+
+use crate::emodel;
+
+/// A device's block, and what the system adds before a sample is ours.
+pub const CAPTURE: Duration = Duration::from_millis(10);
+/// Opus's look-ahead for voice.
+pub const LOOK_AHEAD: Duration = Duration::from_micros(6_500);
+/// From the playout's hand to the ear: a device's block and what the system adds.
+pub const OUTPUT: Duration = Duration::from_millis(20);
+
+/// What was spoken this long before the end of a call is not missed if it was not heard.
+const ON_THE_WAY: Duration = Duration::from_secs(1);
+/// Frames that a fixed buffer remembers having had.
+const REMEMBERED: usize = 2048;
+
+/// What the packets go through before they are heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Buffer {
+    /// The production playout.
+    Tacit,
+    /// Everything is played so much later than the first packet was; what comes later is lost.
+    /// Donar's, with 150 ms.
+    Fixed(Duration),
+}
+
+impl Buffer {
+    /// Donar's own.
+    pub const DONAR: Self = Self::Fixed(Duration::from_millis(150));
+
+    /// Its name in results.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Tacit => "tacit".to_owned(),
+            Self::Fixed(delay) => format!("fixed-{}", delay.as_millis()),
+        }
+    }
+}
+
+/// What one call sounded like, both directions together, from second 5.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Mouth-to-ear delay of all media that was spoken; what was never played counts as longest.
+    pub mouth_to_ear: Delays,
+    /// Sum of the finite ones, ms, and how many they are.
+    sum: (f64, u64),
+    /// Pulls of 20 ms, of which so many were concealed, in so many runs.
+    pulls: u64,
+    concealed: u64,
+    runs: u64,
+    /// Frames that were passed over to come down.
+    pub skipped: u64,
+    /// Longest run of concealed pulls.
+    pub longest_gap: Duration,
+}
+
+impl Heard {
+    /// Share of the output that was concealed.
+    #[must_use]
+    pub fn concealed(&self) -> f64 {
+        ratio(self.concealed, self.pulls)
+    }
+
+    /// Share of the media that was skipped.
+    #[must_use]
+    pub fn skipped_share(&self) -> f64 {
+        ratio(self.skipped, self.mouth_to_ear.total())
+    }
+
+    /// The E-model's mean opinion score.
+    #[must_use]
+    pub fn mos(&self) -> f64 {
+        if self.sum.1 == 0 {
+            return 1.0;
+        }
+        let lost = self.concealed();
+        // G.107: mean length of a run over that of independent losses.
+        let burst = ratio(self.concealed, self.runs) * (1.0 - lost);
+        #[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
+        let mean = self.sum.0 / self.sum.1 as f64;
+        emodel::mos(emodel::rating(mean, lost, burst))
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.mouth_to_ear.merge(&other.mouth_to_ear);
+        self.sum = (self.sum.0 + other.sum.0, self.sum.1 + other.sum.1);
+        self.pulls += other.pulls;
+        self.concealed += other.concealed;
+        self.runs += other.runs;
+        self.skipped += other.skipped;
+        self.longest_gap = self.longest_gap.max(other.longest_gap);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// Both ears of a call.
+pub struct Hearing {
+    ears: [Ear; 2],
+}
+
+impl Hearing {
+    /// Nothing was said yet.
+    #[must_use]
+    pub fn new(buffer: Buffer) -> Self {
+        let ear = |phase| Ear::new(buffer, Duration::from_millis(phase));
+        // The sound devices are in step with nothing.
+        Self {
+            ears: [ear(7), ear(13)],
+        }
+    }
+
+    /// What was heard of a call of this length.
+    #[must_use]
+    pub fn finish(mut self, length: Duration) -> Heard {
+        let mut heard = Heard::default();
+        for ear in &mut self.ears {
+            ear.finish(length);
+            heard.merge(&ear.heard);
+        }
+        heard
+    }
+}
+
+impl Observer for Hearing {
+    fn begins(&mut self, from: Side, interval: Duration, repeats: u32) {
+        let ear = &mut self.ears[from as usize];
+        ear.interval = interval;
+        ear.frames = u32::try_from(interval.as_millis() / FRAME_DURATION.as_millis())
+            .unwrap_or(1)
+            .max(1);
+        ear.repeats = repeats;
+    }
+
+    fn arrived(&mut self, arrival: &Arrival) {
+        self.ears[arrival.from as usize].arrived(arrival);
+    }
+}
+
+/// What the next 20 ms of output are.
+enum Sound {
+    Nothing,
+    Frame(u32),
+    Concealed(u32),
+    Skipped(u32),
+}
+
+/// Who hears one direction.
+struct Ear {
+    /// Between packets, frames that are new in each, and packets that it repeats.
+    interval: Duration,
+    frames: u32,
+    repeats: u32,
+    /// When capture of frame 0 began, microseconds: before the first packet was sent, at 0.
+    origin: Option<i64>,
+    player: Player,
+    /// The newest frame that was played or passed over.
+    reached: u32,
+    /// Concealed pulls in a row.
+    run: u32,
+    heard: Heard,
+}
+
+enum Player {
+    Tacit {
+        playout: Box<Playout>,
+        next_pull: Timestamp,
+    },
+    Fixed {
+        delay: Duration,
+        /// The next frame, and when it is played.
+        next: Option<(u32, Timestamp)>,
+        had: Vec<Option<u32>>,
+    },
+}
+
+impl Player {
+    fn insert(&mut self, frame: u32, now: Timestamp) {
+        match self {
+            Self::Tacit { playout, .. } => {
+                playout.insert(FrameNumber(frame), &SILENCE, now);
+            }
+            Self::Fixed { delay, next, had } => {
+                let (next, _) = *next.get_or_insert((frame, now + *delay));
+                if frame >= next {
+                    had[frame as usize % REMEMBERED] = Some(frame);
+                }
+            }
+        }
+    }
+
+    /// When the output wants 20 ms next; `None` as long as nothing has come.
+    fn wants_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Tacit { next_pull, .. } => Some(*next_pull),
+            Self::Fixed { next, .. } => next.map(|(_, at)| at),
+        }
+    }
+
+    fn pull(&mut self) -> Sound {
+        match self {
+            Self::Tacit { playout, next_pull } => {
+                let pull = playout.pull(*next_pull);
+                playout.heard(Loudness::Loud);
+                if !matches!(pull, Pull::Skip { .. }) {
+                    *next_pull += FRAME_DURATION;
+                }
+                match pull {
+                    Pull::Decode { frame, .. } => Sound::Frame(frame.0),
+                    Pull::Conceal { frame, .. } => Sound::Concealed(frame.0),
+                    Pull::Skip { frame, .. } => Sound::Skipped(frame.0),
+                    _ => Sound::Nothing,
+                }
+            }
+            Self::Fixed { next, had, .. } => {
+                let Some((frame, at)) = *next else {
+                    return Sound::Nothing;
+                };
+                *next = Some((frame + 1, at + FRAME_DURATION));
+                if had[frame as usize % REMEMBERED] == Some(frame) {
+                    Sound::Frame(frame)
+                } else {
+                    Sound::Concealed(frame)
+                }
+            }
+        }
+    }
+}
+
+impl Ear {
+    fn new(buffer: Buffer, phase: Duration) -> Self {
+        let player = match buffer {
+            Buffer::Tacit => Player::Tacit {
+                playout: Box::new(Playout::new(Config::default())),
+                next_pull: Timestamp::ZERO + phase,
+            },
+            Buffer::Fixed(delay) => Player::Fixed {
+                delay,
+                next: None,
+                had: vec![None; REMEMBERED],
+            },
+        };
+        Self {
+            interval: FRAME_DURATION,
+            frames: 1,
+            repeats: 0,
+            origin: None,
+            player,
+            reached: 0,
+            run: 0,
+            heard: Heard::default(),
+        }
+    }
+
+    fn arrived(&mut self, arrival: &Arrival) {
+        let before = micros(self.interval).saturating_mul(i64::from(arrival.packet) + 1);
+        let sent = arrival.sent_at.signed_micros_since(Timestamp::ZERO);
+        self.origin.get_or_insert(sent - before);
+        self.pull_until(arrival.arrived_at);
+        let newest = (arrival.packet + 1) * self.frames;
+        let oldest = arrival.packet.saturating_sub(self.repeats) * self.frames;
+        for frame in oldest..newest {
+            self.player.insert(frame, arrival.arrived_at);
+        }
+    }
+
+    /// Lets the output device run up to `now`.
+    fn pull_until(&mut self, now: Timestamp) {
+        while let Some(at) = self.player.wants_at().filter(|at| *at < now) {
+            match self.player.pull() {
+                Sound::Nothing => {}
+                Sound::Frame(frame) => {
+                    self.run = 0;
+                    self.played(frame, at);
+                }
+                Sound::Concealed(frame) => self.concealed(frame),
+                Sound::Skipped(frame) => {
+                    self.reached = self.reached.max(frame);
+                    self.heard.skipped += u64::from(counts(frame));
+                }
+            }
+        }
+    }
+
+    fn played(&mut self, frame: u32, at: Timestamp) {
+        self.reached = self.reached.max(frame);
+        let Some(origin) = self.origin.filter(|_| counts(frame)) else {
+            return;
+        };
+        let captured = origin + micros(FRAME_DURATION) * i64::from(frame);
+        let wait = at.signed_micros_since(Timestamp::ZERO) - captured;
+        let delay =
+            CAPTURE + LOOK_AHEAD + OUTPUT + Duration::from_micros(wait.max(0).unsigned_abs());
+        let heard = &mut self.heard;
+        heard.pulls += 1;
+        heard.mouth_to_ear.record(Some(delay));
+        heard.sum.0 += delay.as_secs_f64() * 1e3;
+        heard.sum.1 += 1;
+    }
+
+    fn concealed(&mut self, frame: u32) {
+        self.reached = self.reached.max(frame);
+        if !counts(frame) {
+            return;
+        }
+        self.run += 1;
+        let heard = &mut self.heard;
+        heard.runs += u64::from(self.run == 1);
+        heard.pulls += 1;
+        heard.concealed += 1;
+        heard.longest_gap = heard.longest_gap.max(FRAME_DURATION * self.run);
+    }
+
+    /// Everything that was spoken and not played counts as lost, but for what is still on its way
+    /// when the call ends.
+    fn finish(&mut self, length: Duration) {
+        self.pull_until(Timestamp::ZERO + length);
+        let spoken = length.saturating_sub(ON_THE_WAY).as_millis() / FRAME_DURATION.as_millis();
+        let spoken = u32::try_from(spoken)
+            .unwrap_or(u32::MAX)
+            .max(self.reached + 1);
+        let first = (WARM_UP.as_millis() / FRAME_DURATION.as_millis()) as u32;
+        let spoken = u64::from(spoken.saturating_sub(first));
+        for _ in self.heard.mouth_to_ear.total()..spoken {
+            self.heard.mouth_to_ear.record(None);
+        }
+    }
+}
+
+/// Before, nothing can be known of the circuits.
+fn counts(frame: u32) -> bool {
+    FRAME_DURATION * frame >= WARM_UP
+}
+
+const SILENCE: Frame = [0; size_of::<Frame>()];
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,134 @@
+//! One simulated call, as one line of JSON.
+
+use serde::{Deserialize, Serialize};
+use tacit_circuits::{Delays, LONGEST, Mode, Nagle, Place, VERSION};
+
+use crate::sim::{Contender, Plan};
+
+/// Version of the lines' layout.
+pub const SCHEMA: u32 = 1;
+
+/// Under what a call was simulated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Always true.
+    pub simulated: bool,
+    /// Version of the circuits' model.
+    pub model: String,
+    /// Who sends what where.
+    pub strategy: String,
+    /// What it goes through before it is heard: `tacit`, or `fixed-150` in ms.
+    pub playout: String,
+    /// `turn` or `onion`.
+    pub mode: String,
+    /// Where the two people are.
+    pub from: String,
+    /// The other.
+    pub to: String,
+    /// Length of a call.
+    pub minutes: f64,
+    /// Circuits a side (`turn`) or in all (`onion`).
+    pub legs: usize,
+    /// Share of stall time that circuits behind a guard share.
+    pub correlation: f64,
+    /// Guards a side.
+    pub guards: usize,
+    /// Budget in each direction.
+    pub cells_per_s: u32,
+    /// Where Nagle's algorithm is on: `everywhere`, `not-at-client`, `nowhere`.
+    pub nagle: String,
+    /// What stretches the floors.
+    pub floor_factor: f64,
+    /// Whether delays were recorded instead of modelled.
+    pub traces: bool,
+    /// What all calls are drawn from.
+    pub seed: u64,
+}
+
+impl Setting {
+    pub(crate) fn new(plan: &Plan, contender: Contender) -> Self {
+        let scenario = plan.scenario_of(contender);
+        let place = |place: Place| place.to_string();
+        Self {
+            schema: SCHEMA,
+            simulated: true,
+            model: VERSION.to_owned(),
+            strategy: contender.strategy.to_string(),
+            playout: contender.buffer.name(),
+            mode: Mode::to_string(&scenario.mode),
+            from: place(scenario.places[0]),
+            to: place(scenario.places[1]),
+            minutes: scenario.length.as_secs_f64() / 60.0,
+            legs: scenario.legs,
+            correlation: scenario.correlation,
+            guards: scenario.guards,
+            cells_per_s: contender.strategy.cells_per_second(),
+            nagle: nagle_name(scenario.nagle).to_owned(),
+            floor_factor: scenario.floor_factor,
+            traces: scenario.traces.is_some(),
+            seed: plan.seed,
+        }
+    }
+}
+
+/// Its name on the command line and in results.
+#[must_use]
+pub const fn nagle_name(nagle: Nagle) -> &'static str {
+    match nagle {
+        Nagle::Everywhere => "everywhere",
+        Nagle::NotAtClient => "not-at-client",
+        Nagle::Nowhere => "nowhere",
+    }
+}
+
+/// Percentiles in ms; `None` where it never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Millis {
+    /// Median.
+    pub p50: Option<usize>,
+    /// 95th percentile.
+    pub p95: Option<usize>,
+    /// 99th percentile.
+    pub p99: Option<usize>,
+}
+
+impl Millis {
+    pub(crate) fn of(delays: &Delays) -> Self {
+        let quantile = |p| delays.quantile(p).filter(|ms| *ms < LONGEST);
+        Self {
+            p50: quantile(0.5),
+            p95: quantile(0.95),
+            p99: quantile(0.99),
+        }
+    }
+}
+
+/// What one call was like, both directions together, from second 5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallLine {
+    /// Under what it was simulated.
+    #[serde(flatten)]
+    pub setting: Setting,
+    /// Its number.
+    pub call: u32,
+    /// Packets that were sent a second in each direction, copies counted.
+    pub cells_sent_per_s: f64,
+    /// From a frame's being ready to its first copy's arrival.
+    pub network_ms: Millis,
+    /// From the mouth to the ear.
+    pub mouth_to_ear_ms: Millis,
+    /// Share of the output that was concealed.
+    pub concealed: f64,
+    /// Share of the media that was skipped to come down.
+    pub skipped: f64,
+    /// Share of the media that was repaired from later packets.
+    pub repaired: f64,
+    /// Longest time concealed in a row.
+    pub longest_gap_ms: u64,
+    /// The E-model's.
+    pub mos: f64,
+    /// Circuits that failed.
+    pub failures: u32,
+}
