@@ -71,7 +71,7 @@ pub fn page(groups: &[Vec<CallLine>]) -> Result<String, DrawError> {
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
-table{border-collapse:collapse;font-size:.9rem}td,th{padding:.3rem .7rem;border-bottom:1px solid #ddd;text-align:right}\
+table{border-collapse:collapse;font-size:.9rem}td,th{white-space:nowrap;padding:.3rem .7rem;border-bottom:1px solid #ddd;text-align:right}\
 td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
 
 fn about(row: &Row) -> String {

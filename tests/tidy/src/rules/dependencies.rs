@@ -24,6 +24,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("tacit-signaling", Layer::Machine),
     ("tacit-paths", Layer::Machine),
     ("tacit-playout", Layer::Machine),
+    ("tacit-stretch", Layer::Machine),
     ("tacit-codec", Layer::Shell),
     ("tacit-audio", Layer::Shell),
     ("tacit-mailbox-server", Layer::Shell),
