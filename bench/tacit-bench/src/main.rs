@@ -1,4 +1,5 @@
 //! `tacit-bench`: calls over simulated Tor circuits.
+#![forbid(unsafe_code)]
 
 mod args;
 mod output;
