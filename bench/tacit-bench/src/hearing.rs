@@ -7,11 +7,12 @@
 use core::time::Duration;
 
 use tacit_circuits::{Arrival, Delays, Observer, Side, WARM_UP};
-use tacit_playout::{Config, Frame, Loudness, Playout, Pull};
+use tacit_playout::{Config, Loudness, Pace, Playout, Pull};
 use tacit_types::limits::FRAME_DURATION;
-use tacit_types::{FrameNumber, Timestamp};
+use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 
 use crate::emodel;
+use crate::speech::{self, Spoken};
 
 /// A device's block, and what the system adds before a sample is ours.
 pub const CAPTURE: Duration = Duration::from_millis(10);
@@ -60,6 +61,7 @@ pub struct Heard {
     pulls: u64,
     concealed: u64,
     runs: u64,
+    repaired: u64,
     /// Frames that were passed over to come down.
     pub skipped: u64,
     /// Longest run of concealed pulls.
@@ -71,6 +73,12 @@ impl Heard {
     #[must_use]
     pub fn concealed(&self) -> f64 {
         ratio(self.concealed, self.pulls)
+    }
+
+    /// Share of the media that was restored from later packets.
+    #[must_use]
+    pub fn repaired(&self) -> f64 {
+        ratio(self.repaired, self.mouth_to_ear.total())
     }
 
     /// Share of the media that was skipped.
@@ -99,6 +107,7 @@ impl Heard {
         self.pulls += other.pulls;
         self.concealed += other.concealed;
         self.runs += other.runs;
+        self.repaired += other.repaired;
         self.skipped += other.skipped;
         self.longest_gap = self.longest_gap.max(other.longest_gap);
     }
@@ -119,13 +128,16 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// Nothing was said yet.
+    /// Nothing was said yet. `dred` says whether packets carry it, as ours do.
     #[must_use]
-    pub fn new(buffer: Buffer) -> Self {
-        let ear = |phase| Ear::new(buffer, Duration::from_millis(phase));
+    pub fn new(buffer: Buffer, dred: bool, seed: u64) -> Self {
+        let ear = |phase, side| {
+            let spoken = Spoken::new(seed ^ side);
+            Ear::new(buffer, Duration::from_millis(phase), spoken, dred)
+        };
         // The sound devices are in step with nothing.
         Self {
-            ears: [ear(7), ear(13)],
+            ears: [ear(7, 0), ear(13, 1)],
         }
     }
 
@@ -160,6 +172,7 @@ impl Observer for Hearing {
 enum Sound {
     Nothing,
     Frame(u32),
+    Repaired(u32),
     Concealed(u32),
     Skipped(u32),
 }
@@ -173,6 +186,8 @@ struct Ear {
     /// When capture of frame 0 began, microseconds: before the first packet was sent, at 0.
     origin: Option<i64>,
     player: Player,
+    spoken: Spoken,
+    dred: bool,
     /// The newest frame that was played or passed over.
     reached: u32,
     /// Concealed pulls in a row.
@@ -183,6 +198,8 @@ struct Ear {
 enum Player {
     Tacit {
         playout: Box<Playout>,
+        /// What is said does not matter here.
+        payload: FramePayload,
         next_pull: Timestamp,
     },
     Fixed {
@@ -194,10 +211,12 @@ enum Player {
 }
 
 impl Player {
-    fn insert(&mut self, frame: u32, now: Timestamp) {
+    fn insert(&mut self, frame: u32, reach: Reach, now: Timestamp) {
         match self {
-            Self::Tacit { playout, .. } => {
-                playout.insert(FrameNumber(frame), &SILENCE, now);
+            Self::Tacit {
+                playout, payload, ..
+            } => {
+                playout.insert(FrameNumber(frame), payload, reach, now);
             }
             Self::Fixed { delay, next, had } => {
                 let (next, _) = *next.get_or_insert((frame, now + *delay));
@@ -216,20 +235,34 @@ impl Player {
         }
     }
 
-    fn pull(&mut self) -> Sound {
+    fn pull(&mut self, spoken: &Spoken) -> Sound {
         match self {
-            Self::Tacit { playout, next_pull } => {
+            Self::Tacit {
+                playout, next_pull, ..
+            } => {
                 let pull = playout.pull(*next_pull);
-                playout.heard(Loudness::Loud);
-                if !matches!(pull, Pull::Skip { .. }) {
-                    *next_pull += FRAME_DURATION;
+                let (sound, length) = match pull {
+                    Pull::Decode { frame, pace, .. } => {
+                        (Sound::Frame(frame.0), played_length(spoken, frame.0, pace))
+                    }
+                    Pull::Repair { frame, pace, .. } => (
+                        Sound::Repaired(frame.0),
+                        played_length(spoken, frame.0, pace),
+                    ),
+                    Pull::Conceal { frame, .. } => (Sound::Concealed(frame.0), FRAME_DURATION),
+                    Pull::Skip { frame, .. } => (Sound::Skipped(frame.0), Duration::ZERO),
+                    _ => (Sound::Nothing, FRAME_DURATION),
+                };
+                if let Sound::Frame(frame) | Sound::Repaired(frame) = sound {
+                    let loud = spoken.is_speech(frame);
+                    playout.heard(if loud {
+                        Loudness::Loud
+                    } else {
+                        Loudness::Quiet
+                    });
                 }
-                match pull {
-                    Pull::Decode { frame, .. } => Sound::Frame(frame.0),
-                    Pull::Conceal { frame, .. } => Sound::Concealed(frame.0),
-                    Pull::Skip { frame, .. } => Sound::Skipped(frame.0),
-                    _ => Sound::Nothing,
-                }
+                *next_pull += length;
+                sound
             }
             Self::Fixed { next, had, .. } => {
                 let Some((frame, at)) = *next else {
@@ -247,10 +280,11 @@ impl Player {
 }
 
 impl Ear {
-    fn new(buffer: Buffer, phase: Duration) -> Self {
+    fn new(buffer: Buffer, phase: Duration, spoken: Spoken, dred: bool) -> Self {
         let player = match buffer {
             Buffer::Tacit => Player::Tacit {
                 playout: Box::new(Playout::new(Config::default())),
+                payload: speech::payload(),
                 next_pull: Timestamp::ZERO + phase,
             },
             Buffer::Fixed(delay) => Player::Fixed {
@@ -265,6 +299,8 @@ impl Ear {
             repeats: 0,
             origin: None,
             player,
+            spoken,
+            dred,
             reached: 0,
             run: 0,
             heard: Heard::default(),
@@ -279,17 +315,28 @@ impl Ear {
         let newest = (arrival.packet + 1) * self.frames;
         let oldest = arrival.packet.saturating_sub(self.repeats) * self.frames;
         for frame in oldest..newest {
-            self.player.insert(frame, arrival.arrived_at);
+            let full = self.dred && frame + 1 == newest;
+            let reach = if full {
+                self.spoken.reach(frame)
+            } else {
+                Reach::NONE
+            };
+            self.player.insert(frame, reach, arrival.arrived_at);
         }
     }
 
     /// Lets the output device run up to `now`.
     fn pull_until(&mut self, now: Timestamp) {
         while let Some(at) = self.player.wants_at().filter(|at| *at < now) {
-            match self.player.pull() {
+            match self.player.pull(&self.spoken) {
                 Sound::Nothing => {}
                 Sound::Frame(frame) => {
                     self.run = 0;
+                    self.played(frame, at);
+                }
+                Sound::Repaired(frame) => {
+                    self.run = 0;
+                    self.heard.repaired += u64::from(counts(frame));
                     self.played(frame, at);
                 }
                 Sound::Concealed(frame) => self.concealed(frame),
@@ -351,7 +398,15 @@ fn counts(frame: u32) -> bool {
     FRAME_DURATION * frame >= WARM_UP
 }
 
-const SILENCE: Frame = [0; size_of::<Frame>()];
+/// How long a frame is played.
+fn played_length(spoken: &Spoken, frame: u32, pace: Pace) -> Duration {
+    let change = spoken.stretch(frame);
+    match pace {
+        Pace::Even => FRAME_DURATION,
+        Pace::Faster => FRAME_DURATION.saturating_sub(change),
+        Pace::Slower => FRAME_DURATION + change,
+    }
+}
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)

@@ -19,4 +19,5 @@ pub mod html;
 pub mod line;
 pub mod row;
 pub mod sim;
+mod speech;
 pub mod summary;

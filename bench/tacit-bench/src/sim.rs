@@ -79,7 +79,8 @@ impl Plan {
     #[must_use]
     pub fn call(&self, contender: Contender, call: u32) -> CallLine {
         let scenario = self.scenario_of(contender);
-        let mut hearing = Hearing::new(contender.buffer);
+        let dred = matches!(contender.strategy, Kind::Tacit | Kind::Oracle);
+        let mut hearing = Hearing::new(contender.buffer, dred, self.seed_of(call));
         let outcome = run(
             &scenario,
             contender.strategy,
@@ -98,7 +99,7 @@ impl Plan {
             mouth_to_ear_ms: Millis::of(&heard.mouth_to_ear),
             concealed: round(heard.concealed(), 6),
             skipped: round(heard.skipped_share(), 6),
-            repaired: 0.0,
+            repaired: round(heard.repaired(), 6),
             longest_gap_ms: millis(heard.longest_gap),
             mos: round(heard.mos(), 3),
             failures: outcome.failures,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tacit_audio::{AudioIo, Block, DeviceChoice, SILENCE};
 use tacit_codec::{Decoder, Encoder, FrameSamples};
-use tacit_playout::{Loudness, Pull};
+use tacit_playout::{Loudness, Pace, Pull};
+use tacit_stretch::{Change, LONGEST, Stretcher};
 use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES};
 use tacit_types::{FrameNumber, Reason, Timestamp};
 
@@ -26,7 +27,9 @@ pub(crate) struct Voice {
     position: i64,
     muted: bool,
     played: Box<FrameSamples>,
-    /// Samples of `played` that have been handed out.
+    stretcher: Stretcher,
+    /// Samples that wait to be handed out, and how many of them have been.
+    output: Vec<f32>,
     given: usize,
     pub(crate) trace: Option<Trace>,
     ended_told: bool,
@@ -48,7 +51,9 @@ impl Voice {
             position: 0,
             muted: false,
             played: Box::new([0.0; FRAME_SAMPLES]),
-            given: FRAME_SAMPLES,
+            stretcher: Stretcher::default(),
+            output: Vec::with_capacity(BLOCK_SAMPLES + LONGEST),
+            given: 0,
             trace,
             ended_told: false,
             first_played: None,
@@ -107,37 +112,53 @@ impl Voice {
     /// Gives the sink what it wants now.
     pub(crate) fn play(&mut self, core: &mut MediaCore, now: Timestamp) {
         while self.io.playback.ready(now) {
-            if self.given >= FRAME_SAMPLES {
-                self.next_frame(core, now);
+            while self.output.len() - self.given < BLOCK_SAMPLES {
+                self.output.drain(..core::mem::take(&mut self.given));
+                self.next_frame(core, now + samples(self.output.len()));
             }
             let mut block: Block = SILENCE;
-            block.copy_from_slice(&self.played[self.given..self.given + BLOCK_SAMPLES]);
+            block.copy_from_slice(&self.output[self.given..self.given + BLOCK_SAMPLES]);
             self.given += BLOCK_SAMPLES;
             self.io.playback.push(&block);
         }
     }
 
+    /// Adds what is played from `now` on to the output: at least half a frame.
     fn next_frame(&mut self, core: &mut MediaCore, now: Timestamp) {
+        let change = self.fetch(core, now);
+        self.output
+            .extend_from_slice(self.stretcher.apply(&self.played, change));
+    }
+
+    /// Gets the next 20 ms, and how they are to be played.
+    fn fetch(&mut self, core: &mut MediaCore, now: Timestamp) -> Change {
         let heard_at = now + self.io.playback.delay();
-        self.given = 0;
         loop {
             let pull = core.pull(now);
-            let (kind, frame) = match &pull {
-                Pull::Decode { frame, payload } => {
+            let (kind, frame, pace) = match &pull {
+                Pull::Decode {
+                    frame,
+                    payload,
+                    pace,
+                } => {
                     let good = self.decoder.decode(payload, &mut self.played).is_ok();
                     self.first_played.get_or_insert(heard_at);
-                    (self.made_good(core, &pull, good, TraceKind::Played), *frame)
+                    let kind = self.made_good(core, &pull, good, TraceKind::Played);
+                    (kind, *frame, *pace)
                 }
-                Pull::Repair { frame, back, later } => {
+                Pull::Repair {
+                    frame,
+                    back,
+                    later,
+                    pace,
+                } => {
                     let good = self.decoder.repair(later, *back, &mut self.played).is_ok();
-                    (
-                        self.made_good(core, &pull, good, TraceKind::Repaired),
-                        *frame,
-                    )
+                    let kind = self.made_good(core, &pull, good, TraceKind::Repaired);
+                    (kind, *frame, *pace)
                 }
                 Pull::Conceal { frame, .. } => {
                     self.conceal();
-                    (TraceKind::Concealed, *frame)
+                    (TraceKind::Concealed, *frame, Pace::Even)
                 }
                 Pull::Skip { frame, payload } => {
                     // Decoded and thrown away, so that the decoder does not lose its thread.
@@ -147,10 +168,18 @@ impl Voice {
                     self.note(TraceKind::Skipped, *frame, heard_at, -1);
                     continue;
                 }
-                _ => return self.played.fill(0.0),
+                _ => {
+                    self.played.fill(0.0);
+                    return Change::None;
+                }
             };
             core.heard(loudness(&self.played));
-            return self.note(kind, frame, heard_at, -1);
+            self.note(kind, frame, heard_at, -1);
+            return match pace {
+                Pace::Even => Change::None,
+                Pace::Faster => Change::Shorten,
+                Pace::Slower => Change::Lengthen,
+            };
         }
     }
 

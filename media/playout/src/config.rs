@@ -14,13 +14,17 @@ pub struct Config {
     pub margin: Duration,
     /// How far above the 99th percentile of the last 20 s the delay may be.
     pub headroom: Duration,
-    /// Surplus over the target below which nothing is skipped.
+    /// Surplus over the target below which nothing is played faster.
     pub slack: Duration,
+    /// Lack below the target up to which nothing is played slower.
+    pub lack: Duration,
+    /// Surplus above which frames are left out, because stretching would take too long.
+    pub far: Duration,
     /// Longest run of concealment for which the playout stays where it is when dry.
     pub hold: Duration,
     /// The margin of the first 5 s, while little is known.
     pub early_margin: Duration,
-    /// Surplus for this long is not waited out for a quiet frame any longer.
+    /// Surplus for this long is not waited out for a quiet frame any longer: speech is stretched, too.
     pub patience: Duration,
     /// Time between two skips of frames that are there.
     pub skip_interval: Duration,
@@ -34,8 +38,10 @@ impl Default for Config {
             margin: Duration::from_millis(20),
             headroom: Duration::from_millis(50),
             early_margin: Duration::from_millis(40),
-            patience: Duration::from_millis(1500),
-            slack: Duration::from_millis(30),
+            patience: Duration::from_millis(500),
+            slack: Duration::from_millis(20),
+            lack: Duration::from_millis(10),
+            far: Duration::from_millis(400),
             hold: Duration::from_millis(160),
             skip_interval: Duration::from_millis(50),
         }

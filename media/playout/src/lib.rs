@@ -34,4 +34,4 @@ mod types;
 pub use config::Config;
 pub use playout::Playout;
 pub use stats::Stats;
-pub use types::{Cause, Inserted, Loudness, Pull};
+pub use types::{Cause, Inserted, Loudness, Pace, Pull};

@@ -10,7 +10,7 @@ use crate::frames::{Frames, State};
 use crate::limits::{AHEAD, BEHIND, DELAY_MAX, ELSEWHERE, SKIPS_IN_A_PULL, STRANGERS};
 use crate::stats::Stats;
 use crate::transit::Transits;
-use crate::types::{Cause, Inserted, Loudness, Pull};
+use crate::types::{Cause, Inserted, Loudness, Pace, Pull};
 
 const FRAME_MICROS: i64 = 20_000;
 /// A frame that this many newer ones have overtaken says nothing of how long the next will take: it
@@ -138,8 +138,9 @@ impl Playout {
         Inserted::Restarted
     }
 
-    /// What to play for the 20 ms that begin at `now`. To be called every 20 ms, and again at once
-    /// after [`Pull::Skip`]; at most [`SKIPS_IN_A_PULL`] of those come in a row.
+    /// What to play from `now` on. To be called when the output has played what it got before, 20 ms
+    /// later or what stretching made of them, and again at once after [`Pull::Skip`]; at most
+    /// [`SKIPS_IN_A_PULL`] of those come in a row.
     pub fn pull(&mut self, now: Timestamp) -> Pull {
         let Some(next) = self.next.or_else(|| self.start(now)) else {
             return Pull::Wait;
@@ -155,13 +156,24 @@ impl Playout {
             self.next = Some(next.saturating_add(1));
             self.gap = 0;
             self.stats.played += 1;
-            return Pull::Decode { frame, payload };
+            let pace = self.pace(next, now);
+            return Pull::Decode {
+                frame,
+                payload,
+                pace,
+            };
         }
         if let Some((back, later)) = self.frames.repairer(next) {
             self.next = Some(next.saturating_add(1));
             self.gap = 0;
             self.stats.repaired += 1;
-            return Pull::Repair { frame, back, later };
+            let pace = self.pace(next, now);
+            return Pull::Repair {
+                frame,
+                back,
+                later,
+                pace,
+            };
         }
         self.conceal(next, now)
     }
@@ -244,7 +256,6 @@ impl Playout {
         if surplus <= micros(self.config.slack) {
             self.surplus_since = None;
         }
-        let since = *self.surplus_since.get_or_insert(now);
         let ahead = self.newest.is_some_and(|newest| newest > next);
         if !ahead || self.skips >= SKIPS_IN_A_PULL {
             return false;
@@ -252,15 +263,33 @@ impl Playout {
         if self.frames.state(next) == State::Missing && self.frames.repairer(next).is_none() {
             return surplus > FRAME_MICROS;
         }
-        if now.saturating_since(self.settled) < self.config.skip_interval {
-            return false;
-        }
-        let above = self
-            .ceiling()
-            .is_some_and(|ceiling| surplus > ceiling + ABOVE - target);
-        let long = now.saturating_since(since) >= self.config.patience;
+        // Stretching takes back a third of a second each second; what is far above is left out.
+        let far = surplus > micros(self.config.far);
+        far && now.saturating_since(self.settled) >= self.config.skip_interval
+    }
+
+    /// How frame `next` is to be played, so that the delay comes nearer to the target.
+    fn pace(&mut self, next: u32, now: Timestamp) -> Pace {
+        let Some(target) = self.target() else {
+            return Pace::Even;
+        };
+        let surplus = transit(next, now) - target;
         let quiet = self.loudness == Loudness::Quiet;
-        above || surplus > micros(self.config.slack) && (quiet || long)
+        if surplus > micros(self.config.slack) {
+            let since = *self.surplus_since.get_or_insert(now);
+            let long = now.saturating_since(since) >= self.config.patience;
+            let above = self
+                .ceiling()
+                .is_some_and(|ceiling| surplus > ceiling + ABOVE - target);
+            if quiet || long || above {
+                self.stats.faster += 1;
+                return Pace::Faster;
+            }
+        } else if surplus < -micros(self.config.lack) {
+            self.stats.slower += 1;
+            return Pace::Slower;
+        }
+        Pace::Even
     }
 
     fn skip(&mut self, next: u32, now: Timestamp) -> Pull {

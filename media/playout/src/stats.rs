@@ -24,6 +24,10 @@ pub struct Stats {
     pub held: u64,
     /// Frames skipped to come down, whether they were there or not: lost media.
     pub skipped: u64,
+    /// Frames that were to be played faster, to come down.
+    pub faster: u64,
+    /// Frames that were to be played slower, to go up.
+    pub slower: u64,
     /// First copies that came after their place had been passed.
     pub late: u64,
     /// Further copies.

@@ -2,7 +2,7 @@
 
 use tacit_types::{FrameNumber, FramePayload};
 
-/// What the next 20 ms of output are made of.
+/// What the output goes on with: 20 ms, or what stretching makes of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pull {
@@ -14,6 +14,8 @@ pub enum Pull {
         frame: FrameNumber,
         /// Its bytes.
         payload: FramePayload,
+        /// How it is to be played.
+        pace: Pace,
     },
     /// Restore this frame, which is missing, from a later one's DRED, and play it.
     Repair {
@@ -23,6 +25,8 @@ pub enum Pull {
         back: u32,
         /// The later one's bytes; it stays to be played in its turn.
         later: FramePayload,
+        /// How it is to be played.
+        pace: Pace,
     },
     /// Let the decoder conceal 20 ms.
     Conceal {
@@ -39,6 +43,18 @@ pub enum Pull {
         /// Its bytes, if it came.
         payload: Option<FramePayload>,
     },
+}
+
+/// How long a frame is to be played, if its signal allows a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// As long as it is.
+    #[default]
+    Even,
+    /// Shorter: the delay is above the target.
+    Faster,
+    /// Longer: the delay is below the target.
+    Slower,
 }
 
 /// Why 20 ms are concealed.
