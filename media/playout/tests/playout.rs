@@ -1,7 +1,7 @@
 //! The playout alone: starting, stalls, jumps, hostile numbers.
 
 use proptest::prelude::*;
-use tacit_playout::{Cause, Config, Inserted, Loudness, Playout, Pull, Stats};
+use tacit_playout::{Cause, Config, Inserted, Loudness, Pace, Playout, Pull, Stats};
 use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 
 const FRAME: u64 = 20_000;
@@ -15,10 +15,14 @@ fn payload(frame: u32) -> FramePayload {
     FramePayload::new(&frame.to_be_bytes()).expect("four bytes")
 }
 
-/// A playout, pulled every 20 ms by a loop that also inserts.
+/// What one stretch changes a frame by: a period of 250 Hz.
+const PERIOD: u64 = 4_000;
+
+/// A playout in a loop that inserts every 20 ms, and pulls when what it got before has been played.
 struct Bench {
     playout: Playout,
     now: u64,
+    next_pull: u64,
     played: Vec<u32>,
     concealed: Vec<Cause>,
 }
@@ -29,6 +33,7 @@ impl Bench {
         Self {
             playout,
             now: 0,
+            next_pull: 0,
             played: Vec::new(),
             concealed: Vec::new(),
         }
@@ -43,27 +48,45 @@ impl Bench {
         )
     }
 
+    /// 20 ms go by; the last thing that was pulled in them.
     fn tick(&mut self) -> Pull {
-        let mut pull = self.playout.pull(at(self.now));
-        while let Pull::Skip { .. } = pull {
-            pull = self.playout.pull(at(self.now));
+        let mut last = Pull::Wait;
+        while self.next_pull < self.now + FRAME {
+            last = self.pull();
         }
+        self.now += FRAME;
+        last
+    }
+
+    fn pull(&mut self) -> Pull {
+        let now = at(self.next_pull);
+        let mut pull = self.playout.pull(now);
+        while let Pull::Skip { .. } = pull {
+            pull = self.playout.pull(now);
+        }
+        let mut length = FRAME;
         match pull {
             Pull::Decode {
                 frame,
                 payload: bytes,
+                pace,
             } => {
                 assert_eq!(bytes, payload(frame.0));
                 self.played.push(frame.0);
+                length = match pace {
+                    Pace::Even => FRAME,
+                    Pace::Faster => FRAME - PERIOD,
+                    Pace::Slower => FRAME + PERIOD,
+                };
             }
             Pull::Conceal { cause, .. } => self.concealed.push(cause),
             _ => {}
         }
-        self.now += FRAME;
+        self.next_pull += length;
         pull
     }
 
-    /// One frame in and one out a tick.
+    /// One frame in every 20 ms.
     fn run(&mut self, frames: core::ops::Range<u32>) {
         for frame in frames {
             self.insert(frame);

@@ -1,6 +1,6 @@
 //! Missing frames and the later ones that can restore them.
 
-use tacit_playout::{Cause, Config, Inserted, Playout, Pull, Stats};
+use tacit_playout::{Cause, Config, Inserted, Pace, Playout, Pull, Stats};
 use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 
 const FRAME: u64 = 20_000;
@@ -25,9 +25,13 @@ enum Heard {
     Held(u32),
 }
 
+/// What one stretch changes a frame by: a period of 250 Hz.
+const PERIOD: u64 = 4_000;
+
 struct Bench {
     playout: Playout,
     now: u64,
+    next_pull: u64,
     heard: Vec<Heard>,
 }
 
@@ -37,6 +41,7 @@ impl Bench {
         let mut bench = Self {
             playout: Playout::new(Config::default()),
             now: 0,
+            next_pull: 0,
             heard: Vec::new(),
         };
         for frame in 0..500 {
@@ -53,24 +58,48 @@ impl Bench {
             .insert(FrameNumber(frame), &payload, reach, at(self.now))
     }
 
+    /// 20 ms go by; the last thing that was pulled in them.
     fn tick(&mut self) -> Pull {
-        let mut pull = self.playout.pull(at(self.now));
-        while let Pull::Skip { .. } = pull {
-            pull = self.playout.pull(at(self.now));
+        let mut last = Pull::Wait;
+        while self.next_pull < self.now + FRAME {
+            last = self.pull();
         }
-        self.heard.extend(match &pull {
-            Pull::Decode { frame, .. } => Some(Heard::Decoded(frame.0)),
-            Pull::Repair { frame, back, later } => {
-                assert_eq!(*later, payload(frame.0 + back));
-                Some(Heard::Repaired(frame.0, frame.0 + back))
-            }
-            Pull::Conceal { frame, cause } => Some(match cause {
-                Cause::Lost => Heard::Lost(frame.0),
-                Cause::Held => Heard::Held(frame.0),
-            }),
-            _ => None,
-        });
         self.now += FRAME;
+        last
+    }
+
+    fn pull(&mut self) -> Pull {
+        let now = at(self.next_pull);
+        let mut pull = self.playout.pull(now);
+        while let Pull::Skip { .. } = pull {
+            pull = self.playout.pull(now);
+        }
+        let (heard, pace) = match &pull {
+            Pull::Decode { frame, pace, .. } => (Some(Heard::Decoded(frame.0)), *pace),
+            Pull::Repair {
+                frame,
+                back,
+                later,
+                pace,
+            } => {
+                assert_eq!(*later, payload(frame.0 + back));
+                (Some(Heard::Repaired(frame.0, frame.0 + back)), *pace)
+            }
+            Pull::Conceal { frame, cause } => {
+                let heard = match cause {
+                    Cause::Lost => Heard::Lost(frame.0),
+                    Cause::Held => Heard::Held(frame.0),
+                };
+                (Some(heard), Pace::Even)
+            }
+            _ => (None, Pace::Even),
+        };
+        self.heard.extend(heard);
+        self.next_pull += match pace {
+            Pace::Even => FRAME,
+            Pace::Faster => FRAME - PERIOD,
+            Pace::Slower => FRAME + PERIOD,
+        };
         pull
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tacit_packet::{Content, MediaTime, Packetizer};
 use tacit_paths::{Config as PathsConfig, Scheduler, Side};
-use tacit_playout::{Config, Loudness, Playout, Pull, Stats};
+use tacit_playout::{Config, Loudness, Pace, Playout, Pull, Stats};
 use tacit_types::{
     EncodedFrame, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber, Timestamp,
 };
@@ -185,12 +185,32 @@ fn encoded(number: u32) -> EncodedFrame {
 /// The frame that is heard, having looked whether it is the one that was sent.
 fn heard(pull: &Pull) -> FrameNumber {
     let (frame, payload, number) = match pull {
-        Pull::Decode { frame, payload } => (*frame, payload, frame.0),
-        Pull::Repair { frame, back, later } => (*frame, later, frame.0 + back),
+        Pull::Decode { frame, payload, .. } => (*frame, payload, frame.0),
+        Pull::Repair {
+            frame, back, later, ..
+        } => (*frame, later, frame.0 + back),
         other => unreachable!("{other:?} is not heard"),
     };
     assert_eq!(payload.as_slice()[..4], number.to_be_bytes());
     frame
+}
+
+/// How long it is played: a stretch takes or gives a pause 10 ms, voiced speech a period of 200 Hz,
+/// and every fourth frame of speech nothing.
+fn played_length(pull: &Pull, frame: FrameNumber) -> u64 {
+    let change = match frame.0 {
+        frame if is_quiet(frame) => 10_000,
+        frame if frame % 4 == 0 => 0,
+        _ => 5_000,
+    };
+    match pull {
+        Pull::Decode { pace, .. } | Pull::Repair { pace, .. } => match pace {
+            Pace::Even => FRAME,
+            Pace::Faster => FRAME - change,
+            Pace::Slower => FRAME + change,
+        },
+        _ => FRAME,
+    }
 }
 
 /// Speech with pauses: 1.3 s of talk, 0.5 s of silence.
@@ -416,14 +436,15 @@ impl Call {
     }
 
     fn pull(&mut self, who: usize, now: u64) {
-        self.push(now + FRAME, Event::Pull(who));
         let in_stall = now >= self.stall_at && now < self.stall_at + 3_500_000;
         let end = &mut self.ends[who];
+        let mut length = FRAME;
         loop {
             match end.playout.pull(at(now)) {
                 Pull::Skip { .. } => continue,
                 pull @ (Pull::Decode { .. } | Pull::Repair { .. }) => {
                     let frame = heard(&pull);
+                    length = played_length(&pull, frame);
                     let index = frame.0 as usize;
                     if end.played.len() <= index {
                         end.played.resize(index + 1, None);
@@ -447,6 +468,7 @@ impl Call {
             }
             break;
         }
+        self.push(now + length, Event::Pull(who));
     }
 
     fn outcome(self) -> Outcome {
