@@ -19,6 +19,8 @@ pub(crate) enum State {
 struct Place {
     frame: u32,
     state: State,
+    /// There is a later frame, or was one, whose DRED restores it.
+    restorable: bool,
     /// There as long as the frame is buffered.
     content: Option<(FramePayload, Reach)>,
 }
@@ -33,6 +35,7 @@ impl Frames {
         let empty = Place {
             frame: 0,
             state: State::Missing,
+            restorable: false,
             content: None,
         };
         Self {
@@ -43,6 +46,7 @@ impl Frames {
     pub(crate) fn clear(&mut self) {
         for place in &mut self.places {
             place.state = State::Missing;
+            place.restorable = false;
             place.content = None;
         }
     }
@@ -56,11 +60,35 @@ impl Frames {
         }
     }
 
+    /// Marks a missing frame as one that can be restored; false if it is not missing or was marked
+    /// before.
+    pub(crate) fn mark_restorable(&mut self, frame: u32) -> bool {
+        let place = &mut self.places[index(frame)];
+        let known = place.frame == frame;
+        if known && (place.state != State::Missing || place.restorable) {
+            return false;
+        }
+        *place = Place {
+            frame,
+            state: State::Missing,
+            restorable: true,
+            content: None,
+        };
+        true
+    }
+
+    /// Whether a missing frame was marked as one that can be restored.
+    pub(crate) fn is_restorable(&self, frame: u32) -> bool {
+        let place = &self.places[index(frame)];
+        place.frame == frame && place.state == State::Missing && place.restorable
+    }
+
     /// Marks a frame as buffered.
     pub(crate) fn put(&mut self, frame: u32, payload: &FramePayload, reach: Reach) {
         self.places[index(frame)] = Place {
             frame,
             state: State::Buffered,
+            restorable: true,
             content: Some((*payload, reach)),
         };
     }
@@ -70,6 +98,7 @@ impl Frames {
         self.places[index(frame)] = Place {
             frame,
             state: State::Gone,
+            restorable: true,
             content: None,
         };
     }

@@ -8,22 +8,25 @@
 //!
 //! The *transit* of a frame is its arrival less its place in the media (20 ms · number); only
 //! differences mean anything. A frame is played `delay` after its place in the media, on the same
-//! scale. The target delay sits a margin above nearly the largest transit of the last seconds, and
-//! not below a floor above the smallest; nor much above the 99th percentile of the last 20 s, unless
-//! frames have just been late for longer than one packet's worth: what fewer than one frame in a
-//! hundred needs is not worth everybody's delay.
+//! scale. The target delay is the one that costs least by the E-model, for the transits of the last
+//! 20 s, of which the newest count most: delay costs, what comes later than that costs, and less if a
+//! later frame's DRED would restore it in time. What fewer than about one frame in a hundred needs is
+//! not worth everybody's delay.
 //!
-//! - **Up at once:** when the buffer is dry the playout stays where it is and conceals, so that what
-//!   arrives is played whole, only later.
-//! - **Down within seconds:** when the delay stays above the target, whole frames are skipped, missing
-//!   ones first, then quiet ones, and after a while any.
+//! - **Before it is dry** the playout plays slower; when it is dry it stays where it is and conceals, so
+//!   that what arrives is played whole, only later. What was passed over is played after all if it
+//!   comes before anything newer was.
+//! - **Down within seconds:** when the delay stays above the target, frames are played faster, quiet
+//!   ones first; missing ones are skipped. Only far above it, after an outage, are others skipped too.
 //! - A frame that is missing while later ones are there is repaired from the nearest of them whose
 //!   DRED reaches it, and concealed if there is none.
+//! - A device's clock that runs faster or slower moves the transits, and stretching follows.
 //!
-//! **Not in this crate:** decoding, concealment itself, time-stretch, clocks, devices.
+//! **Not in this crate:** decoding, concealment itself, time-stretch itself, clocks, devices.
 #![forbid(unsafe_code)]
 
 mod config;
+mod costs;
 mod frames;
 pub mod limits;
 mod playout;

@@ -17,10 +17,13 @@ const FRAME_MICROS: i64 = 20_000;
 /// comes from a leg that was stalled.
 const OVERTAKEN: u32 = 5;
 /// So many concealed pulls in a row the playout waits when dry, whatever came before: who comes first
-/// out of a stall should find its place still open. Skipping makes up for it if nothing was late.
+/// out of a stall should find its place still open. Stretching makes up for it if nothing was late.
 const GAP_FIRST: u32 = 5;
-/// How far above the ceiling the delay may be without anything being skipped, microseconds.
-const ABOVE: i64 = 10_000;
+/// How far above the target the delay may be for the last frame that is there to be played slower,
+/// microseconds.
+const LOW: i64 = 40_000;
+/// So long only longer transits than any delay, and what was seen before is forgotten.
+const BEYOND: Duration = Duration::from_secs(2);
 /// Beyond any clock, microseconds: 9000 years.
 const TRANSIT_MAX: i64 = 1 << 58;
 /// First copies after which the target follows what was seen instead of the start value.
@@ -37,15 +40,23 @@ pub struct Playout {
     /// Next frame to play, once started.
     next: Option<u32>,
     newest: Option<u32>,
+    /// Where the first frame came from and when it did.
+    first: Option<(u32, Timestamp)>,
+    /// The oldest frame of those concealed and passed over since the last one that was played.
+    passed: Option<u32>,
     loudness: Loudness,
     /// Concealed pulls in a row.
     gap: u32,
     /// Skips since the last pull that played or concealed.
     skips: u32,
-    /// When the last frame that could have been heard was skipped, or the delay grew.
+    /// When the last frame that could have been heard was skipped, or the delay grew by a wait.
     settled: Timestamp,
-    /// Since when the delay has been above the target by more than the slack.
+    /// Since when the delay has been above the target by more than the slack, or below it by more
+    /// than the lack.
     surplus_since: Option<Timestamp>,
+    lack_since: Option<Timestamp>,
+    /// Since when every transit has been longer than any delay.
+    beyond_since: Option<Timestamp>,
     /// Delay of the last pull, and when it was.
     pulled: Option<(i64, Timestamp)>,
     stranger: Option<(u32, u32)>,
@@ -57,16 +68,20 @@ impl Playout {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            config,
             frames: Frames::new(),
-            transits: Transits::new(),
+            transits: Transits::new(config.before),
+            config,
             next: None,
             newest: None,
+            first: None,
+            passed: None,
             loudness: Loudness::Loud,
             gap: 0,
             skips: 0,
             settled: Timestamp::ZERO,
             surplus_since: None,
+            lack_since: None,
+            beyond_since: None,
             pulled: None,
             stranger: None,
             stats: Stats::default(),
@@ -94,21 +109,82 @@ impl Playout {
         }
         if self.frames.state(frame) != State::Missing {
             self.frames.improve(frame, payload, reach);
+            self.note_restorable(frame, reach, now);
             self.stats.duplicates += 1;
             return Inserted::Duplicate;
         }
         let newest = self.newest.map_or(frame, |newest| newest.max(frame));
         self.newest = Some(newest);
-        if newest - frame < OVERTAKEN {
-            self.transits.record(transit(frame, now));
+        self.first.get_or_insert((frame, now));
+        if newest - frame < OVERTAKEN && !self.is_beyond(transit(frame, now), now) {
+            let restored = self.frames.is_restorable(frame);
+            self.transits.record(transit(frame, now), restored);
         }
-        if self.next.is_some_and(|next| frame < next) {
+        self.note_restorable(frame, reach, now);
+        if self.next.is_some_and(|next| frame < next) && !self.turn_back(frame, now) {
             self.stats.late += 1;
             self.frames.put_gone(frame);
             return Inserted::Late;
         }
         self.frames.put(frame, payload, reach);
         Inserted::New
+    }
+
+    /// Whether no delay would do for such a transit, so that it says nothing about the best one. If
+    /// there are only such for a while, the network or a clock has changed, and all is seen anew.
+    fn is_beyond(&mut self, transit: i64, now: Timestamp) -> bool {
+        let longest = micros(DELAY_MAX);
+        if self
+            .smallest()
+            .is_none_or(|smallest| transit - smallest <= longest)
+        {
+            self.beyond_since = None;
+            return false;
+        }
+        let since = *self.beyond_since.get_or_insert(now);
+        if now.saturating_since(since) < BEYOND {
+            return true;
+        }
+        self.beyond_since = None;
+        self.transits.clear();
+        false
+    }
+
+    /// Notes which missing frames this one's DRED restores that none before did.
+    fn note_restorable(&mut self, frame: u32, reach: Reach, now: Timestamp) {
+        let Some((first, _)) = self.first.filter(|_| reach != Reach::NONE) else {
+            return;
+        };
+        let farthest = u32::from(reach.farthest()).min(BEHIND);
+        for back in u32::from(reach.nearest())..=farthest {
+            let missing = frame.checked_sub(back).filter(|missing| *missing >= first);
+            let Some(missing) = missing else {
+                return;
+            };
+            let transit = transit(missing, now);
+            if self.frames.mark_restorable(missing) && !self.is_beyond(transit, now) {
+                self.transits.record_restored(transit);
+            }
+        }
+    }
+
+    /// Goes back to a frame whose place was concealed, if nothing was played since and the delay
+    /// does not grow too much by it.
+    fn turn_back(&mut self, frame: u32, now: Timestamp) -> bool {
+        let (Some(next), Some(target)) = (self.next, self.target()) else {
+            return false;
+        };
+        let delay = transit(frame, now);
+        let open = self.passed.is_some_and(|passed| passed <= frame);
+        if !open || delay > target + micros(self.config.late) {
+            return false;
+        }
+        // What was passed over has been waited for, as it turns out.
+        let count = u64::from(next - frame);
+        self.stats.concealed = self.stats.concealed.saturating_sub(count);
+        self.stats.held += count;
+        self.next = Some(frame);
+        true
     }
 
     /// A jump: a sender that started again, a resumed call or nonsense. Believed after
@@ -133,6 +209,8 @@ impl Playout {
         self.transits.clear();
         self.next = None;
         self.newest = None;
+        self.first = None;
+        self.passed = None;
         self.stats.restarts += 1;
         self.insert(FrameNumber(frame), payload, reach, now);
         Inserted::Restarted
@@ -153,8 +231,7 @@ impl Playout {
         self.pulled = Some((transit(next, now), now));
         let frame = FrameNumber(next);
         if let Some(payload) = self.frames.take(next) {
-            self.next = Some(next.saturating_add(1));
-            self.gap = 0;
+            self.go_on(next);
             self.stats.played += 1;
             let pace = self.pace(next, now);
             return Pull::Decode {
@@ -164,8 +241,7 @@ impl Playout {
             };
         }
         if let Some((back, later)) = self.frames.repairer(next) {
-            self.next = Some(next.saturating_add(1));
-            self.gap = 0;
+            self.go_on(next);
             self.stats.repaired += 1;
             let pace = self.pace(next, now);
             return Pull::Repair {
@@ -176,6 +252,13 @@ impl Playout {
             };
         }
         self.conceal(next, now)
+    }
+
+    /// `next` is played.
+    const fn go_on(&mut self, next: u32) {
+        self.next = Some(next.saturating_add(1));
+        self.gap = 0;
+        self.passed = None;
     }
 
     fn conceal(&mut self, next: u32, now: Timestamp) -> Pull {
@@ -194,6 +277,7 @@ impl Playout {
             }
             Cause::Lost => {
                 self.stats.concealed += 1;
+                self.passed.get_or_insert(next);
                 self.next = Some(next.saturating_add(1));
             }
         }
@@ -223,18 +307,20 @@ impl Playout {
     /// The first frame to play, if its time has come.
     fn start(&mut self, now: Timestamp) -> Option<u32> {
         let target = self.target()?;
-        while let Some(oldest) = self.frames.oldest() {
+        let (_, first) = self.first?;
+        let at_last = now.saturating_since(first) >= self.config.start_at_last;
+        loop {
+            let oldest = self.frames.oldest()?;
             let delay = transit(oldest, now);
-            if delay < target - FRAME_MICROS / 2 {
+            if delay < target - FRAME_MICROS / 2 && !at_last {
                 return None;
             }
-            if delay <= target + FRAME_MICROS {
+            if delay <= target + FRAME_MICROS || self.newest == Some(oldest) {
                 return Some(oldest);
             }
             // It would make the call start with more delay than it needs.
             self.frames.take(oldest);
         }
-        None
     }
 
     /// Whether, the buffer being without `next`, it is better to wait for it than to pass it over.
@@ -253,9 +339,6 @@ impl Playout {
             return false;
         };
         let surplus = transit(next, now) - target;
-        if surplus <= micros(self.config.slack) {
-            self.surplus_since = None;
-        }
         let ahead = self.newest.is_some_and(|newest| newest > next);
         if !ahead || self.skips >= SKIPS_IN_A_PULL {
             return false;
@@ -274,20 +357,38 @@ impl Playout {
             return Pace::Even;
         };
         let surplus = transit(next, now) - target;
-        let quiet = self.loudness == Loudness::Quiet;
-        if surplus > micros(self.config.slack) {
-            let since = *self.surplus_since.get_or_insert(now);
-            let long = now.saturating_since(since) >= self.config.patience;
-            let above = self
-                .ceiling()
-                .is_some_and(|ceiling| surplus > ceiling + ABOVE - target);
-            if quiet || long || above {
-                self.stats.faster += 1;
-                return Pace::Faster;
-            }
-        } else if surplus < -micros(self.config.lack) {
+        let since = |since: &mut Option<Timestamp>, now, is: bool| {
+            *since = is.then(|| since.unwrap_or(now));
+            since.map(|since| now.saturating_since(since))
+        };
+        let above = since(
+            &mut self.surplus_since,
+            now,
+            surplus > micros(self.config.slack),
+        );
+        let below = since(
+            &mut self.lack_since,
+            now,
+            surplus < -micros(self.config.lack),
+        );
+        let lasts = |time: Option<Duration>, least| time.is_some_and(|time| time >= least);
+        // The last one that is there, and the next should have come.
+        let overdue = |usual| transit(next, now) - FRAME_MICROS > usual;
+        let usual = self.transits.summary().map(|summary| summary.p95);
+        let low = self.newest == Some(next) && surplus < LOW && usual.is_some_and(overdue);
+        if low || lasts(below, self.config.steady) {
             self.stats.slower += 1;
             return Pace::Slower;
+        }
+        let quiet = self.loudness == Loudness::Quiet;
+        let least = if quiet || surplus > micros(self.config.small) {
+            self.config.steady
+        } else {
+            self.config.patience
+        };
+        if lasts(above, least) {
+            self.stats.faster += 1;
+            return Pace::Faster;
         }
         Pace::Even
     }
@@ -297,6 +398,7 @@ impl Playout {
         let payload = self.frames.take(next);
         self.next = Some(next.saturating_add(1));
         self.skips += 1;
+        self.passed = None;
         self.stats.skipped += 1;
         if payload.is_some() || repairable {
             self.settled = now;
@@ -333,14 +435,14 @@ impl Playout {
             // The first packet's repeats look late only because nothing was sent before it.
             return Some(summary.smallest + micros(self.config.start));
         }
-        let early = self.transits.total() < SETTLED;
-        let margin = if early {
-            self.config.early_margin
-        } else {
-            self.config.margin
+        let needed = match self.ceiling() {
+            // Little has been seen yet.
+            None => summary.recent + micros(self.config.early_margin),
+            Some(ceiling) => {
+                let recent = summary.recent + micros(self.config.margin);
+                summary.best.min(recent).min(ceiling)
+            }
         };
-        let needed = summary.recent + micros(margin);
-        let needed = needed.min(self.ceiling().unwrap_or(needed));
         Some(needed.clamp(
             summary.smallest + micros(floor),
             summary.smallest + micros(DELAY_MAX),

@@ -144,16 +144,18 @@ fn a_steady_stream_is_played_whole() {
         (stats.concealed, stats.held, stats.skipped, stats.late),
         (0, 0, 0, 0)
     );
-    assert_eq!(bench.played, (0..2996).collect::<Vec<_>>());
+    let played = u32::try_from(bench.played.len()).expect("few");
+    assert!(bench.played.iter().copied().eq(0..played) && played >= 2995);
+    // From the start's delay down to the floor, and no more.
+    assert!(stats.faster + stats.slower <= 10, "{stats:?}");
 }
 
 #[test]
 fn a_lost_frame_is_concealed_once_and_its_late_copy_counted_once() {
     let mut bench = Bench::new();
     bench.run(0..500);
-    bench.insert(501);
     bench.tick();
-    bench.run(502..520);
+    bench.run(501..520);
     assert_eq!(bench.concealed, [Cause::Lost]);
     assert_eq!(bench.insert(500), Inserted::Late);
     assert_eq!(bench.insert(500), Inserted::Duplicate);
@@ -186,27 +188,22 @@ fn what_comes_after_a_short_drought_is_played_whole_and_the_delay_comes_down() {
 }
 
 #[test]
-fn quiet_frames_are_skipped_before_speech() {
-    let skipped_after = |loudness| {
+fn a_small_surplus_is_taken_from_quiet_frames_first() {
+    let stretched_after = |loudness| {
         let mut bench = Bench::new();
-        bench.run(0..500);
-        for _ in 0..7 {
-            bench.tick();
-        }
-        for frame in 500..507 {
-            bench.insert(frame);
-        }
-        (507..1000u32).find(|&frame| {
-            bench.playout.heard(loudness);
+        bench.playout.heard(Loudness::Loud);
+        // What the start has left over begins to be too much with the 200th frame.
+        (0..1000u32).find(|&frame| {
             bench.run(frame..frame + 1);
-            bench.stats().skipped > 0
+            bench.playout.heard(loudness);
+            bench.stats().faster > 0
         })
     };
     let (quiet, loud) = (
-        skipped_after(Loudness::Quiet),
-        skipped_after(Loudness::Loud),
+        stretched_after(Loudness::Quiet),
+        stretched_after(Loudness::Loud),
     );
-    assert!(quiet.is_some() && quiet <= loud, "{quiet:?} {loud:?}");
+    assert!(quiet.is_some() && quiet < loud, "{quiet:?} {loud:?}");
 }
 
 #[test]
@@ -241,7 +238,10 @@ fn a_lasting_rise_of_delay_is_followed() {
     bench.run(500..1500);
     let before = bench.played.len();
     bench.run(1500..1600);
-    assert_eq!(bench.played.len() - before, 100, "all are in time again");
+    let concealed = bench.concealed.len();
+    assert!(bench.played.len() - before >= 98, "all are in time again");
+    bench.run(1600..1700);
+    assert_eq!(bench.concealed.len(), concealed);
 }
 
 #[test]

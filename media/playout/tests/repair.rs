@@ -211,7 +211,7 @@ fn a_dry_buffer_is_waited_out_and_then_repaired() {
     for _ in 0..7 {
         bench.tick();
     }
-    assert_eq!(bench.after(), [Heard::Held(500); 3]);
+    assert_eq!(bench.after(), [Heard::Held(500); 4]);
     for frame in 507..540 {
         bench.insert(frame, REACH);
         bench.tick();
