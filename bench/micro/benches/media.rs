@@ -1,10 +1,12 @@
-//! What every 20 ms cost: the codec in all its ways, and a packet's contents.
+//! What every 20 ms cost: the codec in all its ways, a packet's contents, the playout and a stretch.
 
 use divan::Bencher;
 use tacit_codec::{Decoder, Encoder, Enhancement, FrameSamples};
 use tacit_packet::{Content, MediaTime, Packetizer};
+use tacit_playout::{Config, Loudness, Playout};
+use tacit_stretch::{Change, Stretcher};
 use tacit_types::limits::FRAME_SAMPLES;
-use tacit_types::{EncodedFrame, FrameNumber, SlotNumber};
+use tacit_types::{EncodedFrame, FrameNumber, FramePayload, Reach, SlotNumber, Timestamp};
 
 /// Frames after which the encoder has something to say again.
 const SETTLED: usize = 100;
@@ -120,5 +122,41 @@ fn packet_contents(bencher: Bencher<'_, '_>) {
         let plain = packetizer.next(SlotNumber(number), MediaTime(number * 160));
         number += 1;
         Content::decode(&plain).expect("ours").frames().count()
+    });
+}
+
+/// A packet's five frames put into the playout, one taken out: some packets come late.
+#[divan::bench]
+fn playout(bencher: Bencher<'_, '_>) {
+    let payload = FramePayload::new(&[1; 60]).expect("not too long");
+    let mut playout = Playout::new(Config::default());
+    let mut newest = 4_u32;
+    let mut step = || {
+        newest += 1;
+        let late = u64::from(newest.wrapping_mul(2_654_435_761) >> 8) % 60_000;
+        let now = Timestamp::from_micros(u64::from(newest) * 20_000 + late);
+        for back in 0..5 {
+            let full = Reach::new(1, if back == 0 { 24 } else { 0 });
+            playout.insert(FrameNumber(newest - back), &payload, full, now);
+        }
+        playout.heard(Loudness::Loud);
+        playout.pull(now)
+    };
+    // As many as it remembers.
+    for _ in 0..2_000 {
+        let _ = step();
+    }
+    bencher.bench_local(step);
+}
+
+/// A vowel made shorter.
+#[divan::bench]
+fn stretch(bencher: Bencher<'_, '_>) {
+    let mut stretcher = Stretcher::default();
+    let sound = voice(7);
+    bencher.bench_local(|| {
+        stretcher
+            .apply(divan::black_box(&sound), Change::Shorten)
+            .len()
     });
 }
