@@ -61,11 +61,15 @@ impl Frames {
     }
 
     /// Marks a missing frame as one that can be restored; false if it is not missing or was marked
-    /// before.
+    /// before, or if its place belongs to something else that is still needed.
     pub(crate) fn mark_restorable(&mut self, frame: u32) -> bool {
         let place = &mut self.places[index(frame)];
         let known = place.frame == frame;
         if known && (place.state != State::Missing || place.restorable) {
+            return false;
+        }
+        // An old frame is not to wipe out a newer one, nor what is known of it.
+        if !known && place.frame > frame && (place.state != State::Missing || place.restorable) {
             return false;
         }
         *place = Place {

@@ -119,7 +119,7 @@ fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
             let calls = shared(fastest, speaker, hearer);
             all_but(0, &calls, gap_is_short);
             all_but(0, &calls, |o| o.lost <= LOST_MAX);
-            all_but(3, &calls, delay_is_kept);
+            all_but(4, &calls, delay_is_kept);
         }
         let stall = Stall::Shared {
             fastest,

@@ -216,17 +216,37 @@ fn what_was_passed_over_is_played_if_nothing_newer_was() {
 #[test]
 fn what_dred_restores_is_not_waited_for() {
     let delay = |reach| {
+        // Every fortieth frame comes behind those that follow it.
+        let behind = |frame: u32| u64::from(frame.is_multiple_of(40)) * 75_000;
+        let at = |frame: u32| u64::from(frame) * FRAME + 100_000 + behind(frame);
+        let mut frames: Vec<u32> = (1..2_000).collect();
+        frames.sort_by_key(|frame| at(*frame));
         let mut output = Output::new();
-        for frame in 0..2_000_u32 {
-            // Every fortieth frame comes behind those that follow it.
-            let behind = u64::from(frame.is_multiple_of(40)) * 75_000;
-            let at = u64::from(frame) * FRAME + 100_000 + behind;
-            output.insert(frame, reach, at.max(output.next_pull.saturating_sub(FRAME)));
+        for frame in frames {
+            output.insert(frame, reach, at(frame));
         }
         (output.stats().target, output.concealed())
     };
     let ((with, concealed), (without, _)) = (delay(DRED), delay(Reach::NONE));
-    assert!(with <= without && concealed == 0, "{with:?} {without:?}");
+    assert!(with < without && concealed == 0, "{with:?} {without:?}");
+}
+
+/// A regression: the ring's place of a frame far back may hold one that waits.
+#[test]
+fn a_reach_far_back_wipes_out_nothing() {
+    let mut playout = Playout::new(Config::default());
+    let at = |frame: u32| Timestamp::from_micros(u64::from(frame) * FRAME + 100_000);
+    for frame in 700..=1_000_u32 {
+        playout.insert(FrameNumber(frame), &payload(), Reach::NONE, at(frame));
+        while let Pull::Skip { .. } = playout.pull(at(frame)) {}
+    }
+    for frame in 1_001..=1_020_u32 {
+        playout.insert(FrameNumber(frame), &payload(), Reach::NONE, at(1_000));
+    }
+    let buffered = playout.stats(at(1_000)).buffered;
+    playout.insert(FrameNumber(830), &payload(), Reach::new(1, 192), at(1_000));
+    assert!(buffered >= 20);
+    assert_eq!(playout.stats(at(1_000)).buffered, buffered);
 }
 
 proptest! {
