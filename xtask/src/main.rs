@@ -51,10 +51,18 @@ enum Task {
     Deny,
     /// Build the book and the API documentation.
     Docs,
-    /// Run the micro-benchmarks.
+    /// Simulate the calls of the goals, and write docs/results.md with its plots.
+    ///
+    /// Takes about an hour of two cores. Arguments go to `tacit-bench results`: `--quick` looks in two
+    /// minutes, `--help` shows the others.
+    #[command(disable_help_flag = true)]
     Bench {
-        /// Run only those whose name contains this.
-        filter: Option<String>,
+        /// Run the micro-benchmarks instead: those whose name contains what follows, or all.
+        #[arg(long)]
+        micro: bool,
+        /// Arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
 }
 
@@ -95,12 +103,29 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => tools::fuzz(&args),
         Task::Deny => tools::deny(),
         Task::Docs => tools::docs(),
-        Task::Bench { filter } => tools::bench(filter.as_deref()),
+        Task::Bench { micro, arguments } => {
+            if micro {
+                tools::micro(&arguments)
+            } else {
+                bench(&arguments)
+            }
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+fn bench(arguments: &[String]) -> Outcome {
+    setup::run(Purpose::Demo)?;
+    let cache = command::target_dir().join("bench-results");
+    let cache = cache.display().to_string();
+    let program = ["run", "--release", "-p", "tacit-bench", "--", "results"];
+    let mut words: Vec<&str> = program.to_vec();
+    words.extend(["--out", "docs", "--cache", &cache]);
+    words.extend(arguments.iter().map(String::as_str));
+    command::cargo(&words).run()
 }
 
 fn demo(arguments: &[String]) -> Outcome {

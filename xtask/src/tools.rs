@@ -92,9 +92,12 @@ pub(crate) fn docs() -> Outcome {
 }
 
 /// The micro-benchmarks.
-pub(crate) fn bench(filter: Option<&str>) -> Outcome {
+pub(crate) fn micro(arguments: &[String]) -> Outcome {
     let mut words = vec!["bench", "-p", "tacit-micro-bench"];
-    words.extend(filter.iter().flat_map(|f| ["--", f]));
+    if !arguments.is_empty() {
+        words.push("--");
+    }
+    words.extend(arguments.iter().map(String::as_str));
     cargo(&words).run()
 }
 

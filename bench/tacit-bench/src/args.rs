@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Mode, Nagle, Part, Place, Scenario, Traces};
 
+use tacit_bench::audio::{SHORTEST, Studio};
 use tacit_bench::sim::Plan;
 
 /// Voice latency over simulated Tor circuits.
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Compares strategies on the same circuits: one line each.
     Compare(CompareArgs),
+    /// Runs the grid of the goals, and writes the results page with its plots.
+    Results(ResultsArgs),
     /// Turns what `run` has printed into a page with plots, a table or CSV.
     Report(ReportArgs),
     /// Checks a folder of traces, or writes one from the model.
@@ -34,6 +37,9 @@ pub(crate) enum Command {
         command: TraceCommand,
     },
 }
+
+/// Which half a trace is in does not depend on what calls are drawn from: what was tuned on is never scored.
+pub(crate) const TRACES_SPLIT: u64 = 1;
 
 #[derive(Debug, Args)]
 pub(crate) struct Scene {
@@ -64,6 +70,18 @@ pub(crate) struct Scene {
     /// Guards a side with Donar: two, as published.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
     donar_guards: u8,
+    /// Packets a second and direction that tacit may send: 50, or 25 with 40 ms in each. The others send
+    /// what they were published with.
+    #[arg(long, default_value_t = 50, value_parser = cells)]
+    cells: u32,
+    /// Simulate so many of each strategy's calls with real speech through the real codec, and score them
+    /// with PESQ, which is installed if it is missing.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) pesq: u32,
+    /// tacit replaces bad circuits in the course of the call: then it uses more of them than the
+    /// strategies that it is compared with.
+    #[arg(long)]
+    replace: bool,
     /// What stretches the floors of all circuits: 1.0 to 2.0 was measured for onion circuits.
     #[arg(long, default_value_t = 1.0, value_parser = stretch)]
     floor: f64,
@@ -96,6 +114,17 @@ impl Scene {
         &self.strategies
     }
 
+    /// What scores calls, if any are to be.
+    pub(crate) fn studio(&self) -> Result<Option<Studio>, String> {
+        if self.pesq == 0 {
+            return Ok(None);
+        }
+        if 60.0 * self.minutes < SHORTEST.as_secs_f64() {
+            return Err("--pesq needs calls of at least half a minute".to_owned());
+        }
+        Studio::new().map(Some).map_err(|error| error.to_string())
+    }
+
     /// What is to be simulated.
     pub(crate) fn plan(&self) -> Result<Plan, tacit_circuits::TraceError> {
         let mut scenario = Scenario::new(self.mode);
@@ -105,6 +134,8 @@ impl Scene {
         scenario.guards = usize::from(self.guards);
         scenario.correlation = self.correlation;
         scenario.floor_factor = self.floor;
+        scenario.cells_per_second = self.cells;
+        scenario.replace = self.replace;
         scenario.nagle = self.nagle.into();
         let part = if self.tuning {
             Part::Tuning
@@ -112,7 +143,7 @@ impl Scene {
             Part::Scoring
         };
         scenario.traces = match &self.traces {
-            Some(folder) => Some((Traces::read(folder, self.seed)?, part)),
+            Some(folder) => Some((Traces::read(folder, TRACES_SPLIT)?, part)),
             None => None,
         };
         Ok(Plan {
@@ -168,11 +199,49 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
     /// Exit with 1 if the network p99 of tacit's median call is above this, in ms.
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = limit)]
     pub(crate) fail_above: Option<f64>,
     /// Measure the time that simulating takes: then not every run prints the same.
     #[arg(long)]
     pub(crate) cpu: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResultsArgs {
+    /// Folder for `results.md` and the folder `results` of its plots.
+    #[arg(long, default_value = "docs")]
+    pub(crate) out: PathBuf,
+    /// Where simulated calls are kept between runs.
+    #[arg(long, default_value = "target/bench-results")]
+    pub(crate) cache: PathBuf,
+    /// Take calls that an earlier run has left there, for the same code, instead of simulating them.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Simulate nothing more: the page of what is there.
+    #[arg(long, requires = "resume")]
+    pub(crate) no_simulate: bool,
+    /// Calls of five minutes for the rows of the goals; the others have as many as is stated.
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub(crate) calls: u32,
+    /// Calls with real speech, for the PESQ row.
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) pesq: u32,
+    /// A look in some minutes: few calls, another seed; the page says so.
+    #[arg(long, conflicts_with_all = ["calls", "pesq", "seed"])]
+    pub(crate) quick: bool,
+    /// What all calls are drawn from: the scored calls for the whole grid, others for less, if it is not
+    /// said.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Exit with 1 if a goal is missed.
+    #[arg(long)]
+    pub(crate) fail_if_missed: bool,
+    /// Threads; as many as there are cores if not given.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) jobs: Option<u8>,
+    /// No progress.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]
@@ -220,6 +289,17 @@ fn number(text: &str, least: f64, most: f64) -> Result<f64, String> {
         Ok(value)
     } else {
         Err(format!("must be between {least} and {most}"))
+    }
+}
+
+fn limit(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 1e6)
+}
+
+fn cells(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(cells @ (25 | 50)) => Ok(cells),
+        _ => Err("must be 25 or 50".to_owned()),
     }
 }
 

@@ -11,8 +11,7 @@ use tacit_playout::{Config, Loudness, Pace, Playout, Pull};
 use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 
-use crate::emodel;
-use crate::speech::{self, Spoken};
+use crate::emodel::{self, Losses};
 
 /// A device's block, and what the system adds before a sample is ours.
 pub const CAPTURE: Duration = Duration::from_millis(10);
@@ -50,6 +49,29 @@ impl Buffer {
     }
 }
 
+/// Pulls that did not play what was spoken, and in how many runs they came.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    pulls: u64,
+    runs: u64,
+}
+
+impl Lost {
+    fn add(&mut self, other: Self) {
+        self.pulls += other.pulls;
+        self.runs += other.runs;
+    }
+
+    /// As the E-model counts them: BurstR is the mean length of a run over that of independent losses.
+    fn of(self, pulls: u64) -> Losses {
+        let share = ratio(self.pulls, pulls);
+        Losses {
+            share,
+            burst: ratio(self.pulls, self.runs) * (1.0 - share),
+        }
+    }
+}
+
 /// What one call sounded like, both directions together, from second 5.
 #[derive(Clone, Debug, Default)]
 pub struct Heard {
@@ -59,9 +81,8 @@ pub struct Heard {
     sum: (f64, u64),
     /// Pulls of 20 ms, of which so many were concealed, in so many runs.
     pulls: u64,
-    concealed: u64,
-    runs: u64,
-    repaired: u64,
+    concealed: Lost,
+    repaired: Lost,
     /// Frames that were passed over to come down.
     pub skipped: u64,
     /// Longest run of concealed pulls.
@@ -72,13 +93,13 @@ impl Heard {
     /// Share of the output that was concealed.
     #[must_use]
     pub fn concealed(&self) -> f64 {
-        ratio(self.concealed, self.pulls)
+        ratio(self.concealed.pulls, self.pulls)
     }
 
     /// Share of the media that was restored from later packets.
     #[must_use]
     pub fn repaired(&self) -> f64 {
-        ratio(self.repaired, self.mouth_to_ear.total())
+        ratio(self.repaired.pulls, self.mouth_to_ear.total())
     }
 
     /// Share of the media that was skipped.
@@ -87,27 +108,26 @@ impl Heard {
         ratio(self.skipped, self.mouth_to_ear.total())
     }
 
-    /// The E-model's mean opinion score.
+    /// The E-model's mean opinion score; with the talker's echo, if `telr` says how much weaker it
+    /// comes back, in dB.
     #[must_use]
-    pub fn mos(&self) -> f64 {
+    pub fn mos(&self, telr: Option<f64>) -> f64 {
         if self.sum.1 == 0 {
             return 1.0;
         }
-        let lost = self.concealed();
-        // G.107: mean length of a run over that of independent losses.
-        let burst = ratio(self.concealed, self.runs) * (1.0 - lost);
         #[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
         let mean = self.sum.0 / self.sum.1 as f64;
-        emodel::mos(emodel::rating(mean, lost, burst))
+        let (concealed, repaired) = (self.concealed.of(self.pulls), self.repaired.of(self.pulls));
+        let echo = telr.map_or(0.0, |telr| emodel::echo_impairment(mean, telr));
+        emodel::mos(emodel::rating(mean, concealed, repaired) - echo)
     }
 
     fn merge(&mut self, other: &Self) {
         self.mouth_to_ear.merge(&other.mouth_to_ear);
         self.sum = (self.sum.0 + other.sum.0, self.sum.1 + other.sum.1);
         self.pulls += other.pulls;
-        self.concealed += other.concealed;
-        self.runs += other.runs;
-        self.repaired += other.repaired;
+        self.concealed.add(other.concealed);
+        self.repaired.add(other.repaired);
         self.skipped += other.skipped;
         self.longest_gap = self.longest_gap.max(other.longest_gap);
     }
@@ -122,38 +142,80 @@ fn ratio(part: u64, whole: u64) -> f64 {
     }
 }
 
-/// Both ears of a call.
-pub struct Hearing {
-    ears: [Ear; 2],
+/// What is spoken into one end, and what becomes of it at the other.
+pub trait Voice {
+    /// Which frames before it the DRED of a frame restores.
+    fn reach(&self, frame: u32) -> Reach;
+
+    /// Whether anybody would hear it if it were missing.
+    fn is_speech(&self, frame: u32) -> bool;
+
+    /// The output goes on with this; how long it lasts.
+    fn play(&mut self, sound: Sound, pace: Pace) -> Duration;
 }
 
-impl Hearing {
-    /// Nothing was said yet. `dred` says whether packets carry it, as ours do.
+/// What the output goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sound {
+    /// Silence: nothing has come yet.
+    Nothing,
+    /// A frame.
+    Frame(u32),
+    /// A frame from the DRED of one that is so many frames later.
+    Repaired(u32, u32),
+    /// Concealment in the place of a frame.
+    Concealed(u32),
+    /// A frame is passed over, and nothing is played.
+    Skipped(u32),
+}
+
+impl Sound {
+    /// The frame it is or stands for.
     #[must_use]
-    pub fn new(buffer: Buffer, dred: bool, seed: u64) -> Self {
-        let ear = |phase, side| {
-            let spoken = Spoken::new(seed ^ side);
-            Ear::new(buffer, Duration::from_millis(phase), spoken, dred)
+    pub const fn frame(self) -> Option<u32> {
+        match self {
+            Self::Nothing => None,
+            Self::Frame(frame)
+            | Self::Repaired(frame, _)
+            | Self::Concealed(frame)
+            | Self::Skipped(frame) => Some(frame),
+        }
+    }
+}
+
+/// Both ears of a call.
+pub struct Hearing<V> {
+    ears: [Ear<V>; 2],
+}
+
+impl<V: Voice> Hearing<V> {
+    /// Nothing was said yet, and the call will last so long. `dred` says whether packets carry it, as
+    /// ours do; the voices are those of the callers A and B.
+    #[must_use]
+    pub fn new(buffer: Buffer, dred: bool, length: Duration, [a, b]: [V; 2]) -> Self {
+        let ear = |phase, voice| {
+            let phase = Duration::from_millis(phase);
+            Ear::new(buffer, phase, Timestamp::ZERO + length, voice, dred)
         };
         // The sound devices are in step with nothing.
         Self {
-            ears: [ear(7, 0), ear(13, 1)],
+            ears: [ear(7, a), ear(13, b)],
         }
     }
 
-    /// What was heard of a call of this length.
+    /// What was heard of the call, and the voices.
     #[must_use]
-    pub fn finish(mut self, length: Duration) -> Heard {
+    pub fn finish(mut self) -> (Heard, [V; 2]) {
         let mut heard = Heard::default();
         for ear in &mut self.ears {
-            ear.finish(length);
+            ear.finish();
             heard.merge(&ear.heard);
         }
-        heard
+        (heard, self.ears.map(|ear| ear.voice))
     }
 }
 
-impl Observer for Hearing {
+impl<V: Voice> Observer for Hearing<V> {
     fn begins(&mut self, from: Side, interval: Duration, repeats: u32) {
         let ear = &mut self.ears[from as usize];
         ear.interval = interval;
@@ -168,17 +230,8 @@ impl Observer for Hearing {
     }
 }
 
-/// What the next 20 ms of output are.
-enum Sound {
-    Nothing,
-    Frame(u32),
-    Repaired(u32),
-    Concealed(u32),
-    Skipped(u32),
-}
-
 /// Who hears one direction.
-struct Ear {
+struct Ear<V> {
     /// Between packets, frames that are new in each, and packets that it repeats.
     interval: Duration,
     frames: u32,
@@ -186,19 +239,22 @@ struct Ear {
     /// When capture of frame 0 began, microseconds: before the first packet was sent, at 0.
     origin: Option<i64>,
     player: Player,
-    spoken: Spoken,
+    voice: V,
     dred: bool,
+    /// When the call ends: nobody listens to what comes later.
+    end: Timestamp,
     /// The newest frame that was played or passed over.
     reached: u32,
-    /// Concealed pulls in a row.
+    /// Concealed and repaired pulls in a row.
     run: u32,
+    repaired_run: u32,
     heard: Heard,
 }
 
 enum Player {
     Tacit {
         playout: Box<Playout>,
-        /// What is said does not matter here.
+        /// What frames say does not matter to it.
         payload: FramePayload,
         next_pull: Timestamp,
     },
@@ -235,56 +291,53 @@ impl Player {
         }
     }
 
-    fn pull(&mut self, spoken: &Spoken) -> Sound {
+    fn pull(&mut self, voice: &mut impl Voice) -> Sound {
         match self {
             Self::Tacit {
                 playout, next_pull, ..
             } => {
-                let pull = playout.pull(*next_pull);
-                let (sound, length) = match pull {
-                    Pull::Decode { frame, pace, .. } => {
-                        (Sound::Frame(frame.0), played_length(spoken, frame.0, pace))
-                    }
-                    Pull::Repair { frame, pace, .. } => (
-                        Sound::Repaired(frame.0),
-                        played_length(spoken, frame.0, pace),
-                    ),
-                    Pull::Conceal { frame, .. } => (Sound::Concealed(frame.0), FRAME_DURATION),
-                    Pull::Skip { frame, .. } => (Sound::Skipped(frame.0), Duration::ZERO),
-                    _ => (Sound::Nothing, FRAME_DURATION),
+                let (sound, pace) = match playout.pull(*next_pull) {
+                    Pull::Decode { frame, pace, .. } => (Sound::Frame(frame.0), pace),
+                    Pull::Repair {
+                        frame, back, pace, ..
+                    } => (Sound::Repaired(frame.0, back), pace),
+                    Pull::Conceal { frame, .. } => (Sound::Concealed(frame.0), Pace::Even),
+                    Pull::Skip { frame, .. } => (Sound::Skipped(frame.0), Pace::Even),
+                    _ => (Sound::Nothing, Pace::Even),
                 };
-                if let Sound::Frame(frame) | Sound::Repaired(frame) = sound {
-                    let loud = spoken.is_speech(frame);
+                if let Sound::Frame(frame) | Sound::Repaired(frame, _) = sound {
+                    let loud = voice.is_speech(frame);
                     playout.heard(if loud {
                         Loudness::Loud
                     } else {
                         Loudness::Quiet
                     });
                 }
-                *next_pull += length;
+                *next_pull += voice.play(sound, pace);
                 sound
             }
             Self::Fixed { next, had, .. } => {
                 let Some((frame, at)) = *next else {
                     return Sound::Nothing;
                 };
-                *next = Some((frame + 1, at + FRAME_DURATION));
-                if had[frame as usize % REMEMBERED] == Some(frame) {
+                let sound = if had[frame as usize % REMEMBERED] == Some(frame) {
                     Sound::Frame(frame)
                 } else {
                     Sound::Concealed(frame)
-                }
+                };
+                *next = Some((frame + 1, at + voice.play(sound, Pace::Even)));
+                sound
             }
         }
     }
 }
 
-impl Ear {
-    fn new(buffer: Buffer, phase: Duration, spoken: Spoken, dred: bool) -> Self {
+impl<V: Voice> Ear<V> {
+    fn new(buffer: Buffer, phase: Duration, end: Timestamp, voice: V, dred: bool) -> Self {
         let player = match buffer {
             Buffer::Tacit => Player::Tacit {
                 playout: Box::new(Playout::new(Config::default())),
-                payload: speech::payload(),
+                payload: FramePayload::new(&[0]).expect("one byte is a frame"),
                 next_pull: Timestamp::ZERO + phase,
             },
             Buffer::Fixed(delay) => Player::Fixed {
@@ -299,15 +352,20 @@ impl Ear {
             repeats: 0,
             origin: None,
             player,
-            spoken,
+            voice,
             dred,
+            end,
             reached: 0,
             run: 0,
+            repaired_run: 0,
             heard: Heard::default(),
         }
     }
 
     fn arrived(&mut self, arrival: &Arrival) {
+        if arrival.arrived_at >= self.end {
+            return;
+        }
         let before = micros(self.interval).saturating_mul(i64::from(arrival.packet) + 1);
         let sent = arrival.sent_at.signed_micros_since(Timestamp::ZERO);
         self.origin.get_or_insert(sent - before);
@@ -317,7 +375,7 @@ impl Ear {
         for frame in oldest..newest {
             let full = self.dred && frame + 1 == newest;
             let reach = if full {
-                self.spoken.reach(frame)
+                self.voice.reach(frame)
             } else {
                 Reach::NONE
             };
@@ -328,15 +386,19 @@ impl Ear {
     /// Lets the output device run up to `now`.
     fn pull_until(&mut self, now: Timestamp) {
         while let Some(at) = self.player.wants_at().filter(|at| *at < now) {
-            match self.player.pull(&self.spoken) {
+            match self.player.pull(&mut self.voice) {
                 Sound::Nothing => {}
                 Sound::Frame(frame) => {
                     self.run = 0;
+                    self.repaired_run = 0;
                     self.played(frame, at);
                 }
-                Sound::Repaired(frame) => {
+                Sound::Repaired(frame, _) => {
                     self.run = 0;
-                    self.heard.repaired += u64::from(counts(frame));
+                    self.repaired_run += 1;
+                    self.heard.repaired.pulls += u64::from(counts(frame));
+                    let begins = counts(frame) && self.repaired_run == 1;
+                    self.heard.repaired.runs += u64::from(begins);
                     self.played(frame, at);
                 }
                 Sound::Concealed(frame) => self.concealed(frame),
@@ -370,17 +432,19 @@ impl Ear {
             return;
         }
         self.run += 1;
+        self.repaired_run = 0;
         let heard = &mut self.heard;
-        heard.runs += u64::from(self.run == 1);
+        heard.concealed.runs += u64::from(self.run == 1);
+        heard.concealed.pulls += 1;
         heard.pulls += 1;
-        heard.concealed += 1;
         heard.longest_gap = heard.longest_gap.max(FRAME_DURATION * self.run);
     }
 
     /// Everything that was spoken and not played counts as lost, but for what is still on its way
     /// when the call ends.
-    fn finish(&mut self, length: Duration) {
-        self.pull_until(Timestamp::ZERO + length);
+    fn finish(&mut self) {
+        self.pull_until(self.end);
+        let length = self.end.saturating_since(Timestamp::ZERO);
         let spoken = length.saturating_sub(ON_THE_WAY).as_millis() / FRAME_DURATION.as_millis();
         let spoken = u32::try_from(spoken)
             .unwrap_or(u32::MAX)
@@ -396,16 +460,6 @@ impl Ear {
 /// Before, nothing can be known of the circuits.
 fn counts(frame: u32) -> bool {
     FRAME_DURATION * frame >= WARM_UP
-}
-
-/// How long a frame is played.
-fn played_length(spoken: &Spoken, frame: u32, pace: Pace) -> Duration {
-    let change = spoken.stretch(frame);
-    match pace {
-        Pace::Even => FRAME_DURATION,
-        Pace::Faster => FRAME_DURATION.saturating_sub(change),
-        Pace::Slower => FRAME_DURATION + change,
-    }
 }
 
 fn micros(duration: Duration) -> i64 {

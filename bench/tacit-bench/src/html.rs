@@ -2,107 +2,129 @@
 
 use core::fmt::Write as _;
 
-use plotters::prelude::*;
-
 use crate::line::CallLine;
+use crate::plots::{self, Curve, DrawError};
 use crate::row::Row;
 
-const SIZE: (u32, u32) = (760, 360);
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(0x9e, 0x9e, 0x9e),
-    RGBColor(0x8d, 0x6e, 0x63),
-    RGBColor(0xf5, 0x9e, 0x0b),
-    RGBColor(0xd9, 0x4f, 0x4f),
-    RGBColor(0x7b, 0x5e, 0xc4),
-    RGBColor(0x0f, 0x76, 0x6e),
-    RGBColor(0x1d, 0x4e, 0x89),
-    RGBColor(0x33, 0x33, 0x33),
-];
-
-/// Why a page could not be drawn.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot draw a plot: {0}")]
-pub struct DrawError(String);
-
-impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for DrawError {
-    fn from(error: DrawingAreaErrorKind<E>) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// A curve with its name.
-struct Curve {
-    name: String,
-    points: Vec<(f64, f64)>,
-}
-
-/// The page for the calls of any number of strategies.
+/// The page for the calls of any number of strategies; `calls` are plots of single ones.
 ///
 /// # Errors
 /// A plot cannot be drawn.
-pub fn page(groups: &[Vec<CallLine>]) -> Result<String, DrawError> {
-    let rows: Vec<Row> = groups.iter().filter_map(|calls| Row::of(calls)).collect();
-    let curves = |value: fn(&CallLine) -> Option<usize>| {
-        let curve = |calls: &Vec<CallLine>| Some(cdf(calls.first()?, calls, value));
-        groups.iter().filter_map(curve).collect::<Vec<Curve>>()
+pub fn page(groups: &[Vec<CallLine>], calls: &[String]) -> Result<String, DrawError> {
+    let described: Vec<(String, Row, &[CallLine])> = groups
+        .iter()
+        .filter_map(|calls| {
+            let row = Row::of(calls)?;
+            Some((row.caption(), row, calls.as_slice()))
+        })
+        .collect();
+    let mut sections = String::new();
+    for alike in described.chunk_by(|a, b| a.0 == b.0) {
+        sections.push_str(&section(alike)?);
+    }
+    let one_call = if calls.is_empty() {
+        String::new()
+    } else {
+        format!("<h2>Forty seconds of one call</h2>\n{}\n", calls.join("\n"))
     };
-    let network = plot(
-        "99th percentile of the network delay, ms",
-        &curves(|c| c.network_ms.p99),
-        1_000.0,
-    )?;
-    let median = plot(
-        "median mouth-to-ear delay, ms",
-        &curves(|c| c.mouth_to_ear_ms.p50),
-        800.0,
-    )?;
-    let ear = plot(
-        "99th percentile of the mouth-to-ear delay, ms",
-        &curves(|c| c.mouth_to_ear_ms.p99),
-        1_500.0,
-    )?;
-    let about = rows.first().map(about).unwrap_or_default();
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Simulated calls over Tor</title>\n<style>{STYLE}</style></head><body>\n\
-         <h1>Simulated calls over Tor</h1>\n<p>{about}</p>\n{}\n\
-         <h2>Share of calls whose delay is at most …</h2>\n{network}\n{median}\n{ear}\n</body></html>\n",
-        table(&rows)
-    ))
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}\
-table{border-collapse:collapse;font-size:.9rem}td,th{white-space:nowrap;padding:.3rem .7rem;border-bottom:1px solid #ddd;text-align:right}\
-td:first-child,th:first-child{text-align:left}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
-
-fn about(row: &Row) -> String {
-    let s = &row.setting;
-    let what = if s.traces {
-        "recorded traces"
-    } else {
-        "circuits of a model"
-    };
-    escape(&format!(
-        "Everything here is simulated, over {what} ({}): {} calls of {} minutes, {} to {}, mode {}, correlation {}, seed {}. \
+         <h1>Simulated calls over Tor</h1>\n<p>Everything here is simulated. \
          Mouth-to-ear delay includes capture, frame, look-ahead, playout and output; what is never played is infinitely late. \
-         In brackets: 95 % intervals over calls.",
-        s.model, row.calls, s.minutes, s.from, s.to, s.mode, s.correlation, s.seed
+         In brackets: 95 % intervals over calls.</p>\n{sections}{one_call}</body></html>\n"
     ))
 }
 
-fn table(rows: &[Row]) -> String {
+/// Everything about the calls of one setting.
+fn section(alike: &[(String, Row, &[CallLine])]) -> Result<String, DrawError> {
+    let curves = |value: fn(&CallLine) -> Option<f64>| {
+        let curve = |(_, _, calls): &(String, Row, &[CallLine])| plots::cdf(calls, value);
+        alike.iter().filter_map(curve).collect::<Vec<Curve>>()
+    };
+    let mut shares = Vec::new();
+    for (title, value, widest) in [
+        (
+            "99th percentile of the network delay, ms",
+            network_p99 as fn(&CallLine) -> Option<f64>,
+            1_000.0,
+        ),
+        ("median mouth-to-ear delay, ms", ear_p50, 800.0),
+        (
+            "99th percentile of the mouth-to-ear delay, ms",
+            ear_p99,
+            1_500.0,
+        ),
+    ] {
+        shares.push(plots::distributions(title, &curves(value), 0.0, widest)?);
+    }
+    let scored: Vec<Curve> = alike
+        .iter()
+        .filter_map(|(.., calls)| aloud(calls))
+        .collect();
+    if !scored.is_empty() {
+        shares.push(plots::distributions("PESQ-WB", &scored, 1.0, 4.7)?);
+    }
+    let rows: Vec<&Row> = alike.iter().map(|(_, row, _)| row).collect();
+    let cells = plots::quality_against_cells(&rows)?;
+    let caption = alike.first().map(|(caption, ..)| caption.as_str());
+    Ok(format!(
+        "<h2>{}</h2>\n<div class=\"wide\">{}</div>\n<h3>Share of calls whose value is at most …</h3>\n{}\n\
+         <h3>Quality against cells</h3>\n{cells}\n",
+        escape(caption.unwrap_or_default()),
+        table(&rows),
+        shares.join("\n")
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "few milliseconds")]
+fn float(ms: Option<usize>) -> Option<f64> {
+    ms.map(|ms| ms as f64)
+}
+
+/// Distribution of PESQ over those calls that were scored, if any was.
+#[must_use]
+pub fn aloud(calls: &[CallLine]) -> Option<Curve> {
+    let scored: Vec<CallLine> = calls.iter().filter(|c| c.pesq.is_some()).cloned().collect();
+    plots::cdf(&scored, |call| call.pesq)
+}
+
+/// 99th percentile of a call's network delay.
+#[must_use]
+pub fn network_p99(call: &CallLine) -> Option<f64> {
+    float(call.network_ms.p99)
+}
+
+/// Median of its mouth-to-ear delay.
+#[must_use]
+pub fn ear_p50(call: &CallLine) -> Option<f64> {
+    float(call.mouth_to_ear_ms.p50)
+}
+
+/// 99th percentile of its mouth-to-ear delay.
+#[must_use]
+pub fn ear_p99(call: &CallLine) -> Option<f64> {
+    float(call.mouth_to_ear_ms.p99)
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:84rem;margin:2rem auto;padding:0 1rem;color:#222}\
+table{border-collapse:collapse;font-size:.85rem}td,th{white-space:nowrap;padding:.3rem .55rem;border-bottom:1px solid #ddd;text-align:right}\
+td:first-child,th:first-child{text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
+
+fn table(rows: &[&Row]) -> String {
     let mut html = String::from(
         "<table><tr><th>strategy</th><th>playout</th><th>legs</th><th>guards</th><th>cells/s</th><th>network p50</th>\
          <th>p99, median call</th><th>p99 &lt; 360 ms</th><th>mouth-to-ear p50</th><th>p99, median call</th><th>p99 &lt; 450 ms</th>\
-         <th>concealed</th><th>MOS</th></tr>\n",
+         <th>concealed</th><th>repaired</th><th>MOS</th><th>PESQ ≥ 3</th></tr>\n",
     );
     for row in rows {
         let s = &row.setting;
         let [low, high] = row.intervals.share_network_p99_below_360;
+        let (ear, [ear_low, ear_high]) = row.ear_share(450);
         // Writing to a string cannot fail.
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.1} % ({:.0}–{:.0})</td>\
-             <td>{}</td><td>{}</td><td>{:.1} %</td><td>{:.2} %</td><td>{:.2}</td></tr>",
+             <td>{}</td><td>{}</td><td>{:.1} % ({:.0}–{:.0})</td><td>{:.2} %</td><td>{:.2} %</td><td>{:.2}</td><td>{}</td></tr>",
             escape(&s.strategy),
             escape(&s.playout),
             s.legs,
@@ -115,14 +137,16 @@ fn table(rows: &[Row]) -> String {
             100.0 * high,
             ms(row.mouth_to_ear_ms.p50),
             ms(row.mouth_to_ear_ms.p99_median_call),
-            100.0
-                * row
-                    .share_mouth_to_ear_p99_below
-                    .get("450")
-                    .copied()
-                    .unwrap_or(0.0),
+            100.0 * ear,
+            100.0 * ear_low,
+            100.0 * ear_high,
             100.0 * row.concealed,
+            100.0 * row.repaired,
             row.mos,
+            row.pesq.as_ref().map_or_else(String::new, |p| format!(
+                "{:.0} %",
+                100.0 * p.share_3_or_more
+            )),
         );
     }
     html.push_str("</table>");
@@ -131,64 +155,6 @@ fn table(rows: &[Row]) -> String {
 
 fn ms(value: Option<f64>) -> String {
     value.map_or_else(|| "∞".to_owned(), |ms| format!("{ms:.0}"))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "few calls, few milliseconds")]
-fn cdf(first: &CallLine, calls: &[CallLine], value: fn(&CallLine) -> Option<usize>) -> Curve {
-    let mut values: Vec<f64> = calls.iter().filter_map(value).map(|ms| ms as f64).collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let share = |rank: usize| (rank + 1) as f64 / calls.len() as f64;
-    let points = values
-        .iter()
-        .enumerate()
-        .map(|(rank, ms)| (*ms, share(rank)))
-        .collect();
-    let setting = &first.setting;
-    let name = if setting.playout == "tacit" {
-        setting.strategy.clone()
-    } else {
-        format!("{}, {}", setting.strategy, setting.playout)
-    };
-    Curve { name, points }
-}
-
-fn plot(title: &str, curves: &[Curve], widest: f64) -> Result<String, DrawError> {
-    let largest = curves
-        .iter()
-        .flat_map(|c| &c.points)
-        .map(|(x, _)| *x)
-        .fold(100.0, f64::max);
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .margin(8)
-            .x_label_area_size(40)
-            .y_label_area_size(50)
-            .build_cartesian_2d(0.0..largest.min(widest), 0.0..1.0)?;
-        chart
-            .configure_mesh()
-            .light_line_style(RGBColor(0xee, 0xee, 0xee))
-            .x_desc(title)
-            .y_desc("share of calls")
-            .draw()?;
-        for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
-            let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2));
-            chart
-                .draw_series(line)?
-                .label(curve.name.clone())
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], *colour));
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.8))
-            .border_style(RGBColor(0xcc, 0xcc, 0xcc))
-            .draw()?;
-        area.present()?;
-    }
-    Ok(svg)
 }
 
 fn escape(text: &str) -> String {

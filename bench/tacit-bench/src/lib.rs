@@ -10,14 +10,17 @@
 //! the model's version, and depends on the seed alone: same seed, same bytes.
 //!
 //! **Not in this crate:** the circuits and strategies (tacit-circuits), the scheduler (tacit-paths), the
-//! playout (tacit-playout); audio, so no speech quality is scored here.
+//! playout (tacit-playout), the codec (tacit-codec), PESQ itself (tacit-quality installs it).
 #![forbid(unsafe_code)]
 
+pub mod audio;
 pub mod emodel;
+pub mod exit;
 pub mod hearing;
 pub mod html;
 pub mod line;
+pub mod plots;
 pub mod row;
 pub mod sim;
-mod speech;
+pub mod speech;
 pub mod summary;

@@ -1,6 +1,7 @@
 //! One simulated call, as one line of JSON.
 
 use serde::{Deserialize, Serialize};
+use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Delays, LONGEST, Mode, Nagle, Place, VERSION};
 
 use crate::sim::{Contender, Plan};
@@ -41,6 +42,8 @@ pub struct Setting {
     pub nagle: String,
     /// What stretches the floors.
     pub floor_factor: f64,
+    /// Whether `tacit` replaces bad circuits in the course of the call.
+    pub replace: bool,
     /// Whether delays were recorded instead of modelled.
     pub traces: bool,
     /// What all calls are drawn from.
@@ -48,7 +51,9 @@ pub struct Setting {
 }
 
 impl Setting {
-    pub(crate) fn new(plan: &Plan, contender: Contender) -> Self {
+    /// That of a contender's calls.
+    #[must_use]
+    pub fn new(plan: &Plan, contender: Contender) -> Self {
         let scenario = plan.scenario_of(contender);
         let place = |place: Place| place.to_string();
         Self {
@@ -64,9 +69,10 @@ impl Setting {
             legs: scenario.legs,
             correlation: scenario.correlation,
             guards: scenario.guards,
-            cells_per_s: contender.strategy.cells_per_second(),
+            cells_per_s: plan.cells_of(contender),
             nagle: nagle_name(scenario.nagle).to_owned(),
             floor_factor: scenario.floor_factor,
+            replace: scenario.replace && contender.strategy == Kind::Tacit,
             traces: scenario.traces.is_some(),
             seed: plan.seed,
         }
@@ -129,6 +135,12 @@ pub struct CallLine {
     pub longest_gap_ms: u64,
     /// The E-model's.
     pub mos: f64,
+    /// The same with the talker's echo, 65 dB weaker.
+    pub mos_with_echo: f64,
+    /// PESQ-WB, the mean over four segments; `None` if the call was simulated without sound.
+    pub pesq: Option<f64>,
     /// Circuits that failed.
     pub failures: u32,
+    /// Circuits that gave way to better ones.
+    pub replacements: u32,
 }

@@ -3,21 +3,23 @@
 
 mod args;
 mod output;
+mod results;
+mod runner;
 mod traces;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use args::{Cli, Command, CompareArgs, ReportArgs, RunArgs, Scene, TraceCommand};
 use clap::Parser as _;
-use indicatif::{ProgressBar, ProgressStyle};
-use tacit_bench::html;
+use runner::Runner;
+use tacit_bench::hearing::Buffer;
 use tacit_bench::line::CallLine;
 use tacit_bench::row::Row;
 use tacit_bench::sim::{Contender, Plan};
+use tacit_bench::{html, plots};
 use tacit_circuits::strategies::Kind;
 
 /// What went wrong, in plain words.
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run(&args).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare(&args),
+        Command::Results(args) => results::run(&args),
         Command::Report(args) => report(&args).map(|()| ExitCode::SUCCESS),
         Command::Trace { command } => trace(command).map(|()| ExitCode::SUCCESS),
     };
@@ -47,7 +50,8 @@ fn run(args: &RunArgs) -> Result<(), Failure> {
         Some(path) => Box::new(BufWriter::new(create(path)?)),
         None => Box::new(std::io::stdout().lock()),
     };
-    simulate(&args.scene, |calls, _| {
+    let plan = args.scene.plan()?;
+    simulate(&args.scene, &plan, |calls, _| {
         for call in calls {
             writeln!(out, "{}", serde_json::to_string(&call)?)?;
         }
@@ -60,9 +64,10 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
         return Err("--fail-above needs the strategy tacit".into());
     }
     let (mut groups, mut rows) = (Vec::new(), Vec::new());
-    simulate(&args.scene, |calls, cpu| {
+    let plan = args.scene.plan()?;
+    simulate(&args.scene, &plan, |calls, cpu| {
         if let Some(mut row) = Row::of(&calls) {
-            row.cpu_percent = cpu.filter(|_| args.cpu);
+            row.cpu_percent = args.cpu.then_some(cpu);
             if args.json {
                 println!("{}", serde_json::to_string(&row)?);
             }
@@ -74,7 +79,18 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
     if !args.json {
         output::table(&rows, &mut std::io::stdout().lock())?;
     }
-    files(&groups, &rows, args.csv.as_deref(), args.html.as_deref())?;
+    let drawn = if args.html.is_some() {
+        drawn_calls(&plan, args.scene.strategies())?
+    } else {
+        Vec::new()
+    };
+    files(
+        &groups,
+        &rows,
+        &drawn,
+        args.csv.as_deref(),
+        args.html.as_deref(),
+    )?;
     let missed = |limit: f64| {
         let ours = rows.iter().find(|row| row.setting.strategy == "tacit");
         let p99 = ours.and_then(|row| row.network_ms.p99_median_call);
@@ -90,6 +106,7 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
 fn files(
     groups: &[Vec<CallLine>],
     rows: &[Row],
+    drawn: &[String],
     csv: Option<&Path>,
     page: Option<&Path>,
 ) -> Result<(), Failure> {
@@ -97,7 +114,7 @@ fn files(
         output::csv(rows, &mut create(path)?)?;
     }
     if let Some(path) = page {
-        let text = html::page(groups)?;
+        let text = html::page(groups, drawn)?;
         create(path)?.write_all(text.as_bytes())?;
     }
     Ok(())
@@ -107,44 +124,29 @@ fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
+/// The first call, with those strategies of which it is worth looking at.
+fn drawn_calls(plan: &Plan, strategies: &[Kind]) -> Result<Vec<String>, Failure> {
+    let wanted = plots::DRAWN.into_iter().filter(|k| strategies.contains(k));
+    let draw = |strategy| plots::one_call(plan, Contender::new(strategy, Buffer::Tacit), 0);
+    Ok(wanted.map(draw).collect::<Result<_, _>>()?)
+}
+
 /// Simulates every strategy; `each` gets its calls, and the share of a core that one took in percent.
 fn simulate(
     scene: &Scene,
-    mut each: impl FnMut(Vec<CallLine>, Option<f64>) -> Result<(), Failure>,
+    plan: &Plan,
+    mut each: impl FnMut(Vec<CallLine>, f64) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let plan: Plan = scene.plan()?;
-    let threads = scene.jobs.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()?;
+    let runner = Runner::new(scene.jobs, scene.quiet)?;
+    let studio = scene.studio()?;
     let contenders = Contender::all_of(scene.strategies());
-    let bar = progress(scene, &plan, contenders.len());
+    let bar = runner.bar(u64::from(plan.calls) * contenders.len() as u64);
     for contender in contenders {
-        bar.set_message(format!(
-            "{} ({})",
-            contender.strategy,
-            contender.buffer.name()
-        ));
-        let started = Instant::now();
-        let calls = pool.install(|| plan.calls(contender, || bar.inc(1)));
-        let taken = started.elapsed().as_secs_f64() * pool.current_num_threads() as f64;
-        let spoken = plan.scenario.length.as_secs_f64() * f64::from(plan.calls);
-        bar.suspend(|| each(calls, Some(100.0 * taken / spoken)))?;
+        let (calls, cpu) = runner.calls(plan, contender, scene.pesq, studio.as_ref(), &bar)?;
+        bar.suspend(|| each(calls, cpu))?;
     }
     bar.finish_and_clear();
     Ok(())
-}
-
-fn progress(scene: &Scene, plan: &Plan, contenders: usize) -> ProgressBar {
-    if scene.quiet {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(u64::from(plan.calls) * contenders as u64);
-    let style = "simulating {msg}: {wide_bar} {pos} of {len} calls, {eta} left";
-    bar.set_style(
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    bar
 }
 
 fn report(args: &ReportArgs) -> Result<(), Failure> {
@@ -160,7 +162,13 @@ fn report(args: &ReportArgs) -> Result<(), Failure> {
     } else {
         output::table(&rows, &mut std::io::stdout().lock())?;
     }
-    files(&groups, &rows, args.csv.as_deref(), args.html.as_deref())
+    files(
+        &groups,
+        &rows,
+        &[],
+        args.csv.as_deref(),
+        args.html.as_deref(),
+    )
 }
 
 /// Calls of one setting are one group, whichever files they are in.

@@ -6,8 +6,13 @@ use rayon::prelude::*;
 use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Scenario, random, run};
 
-use crate::hearing::{Buffer, Hearing};
+use crate::audio::{AudioError, Studio};
+use crate::hearing::{Buffer, Hearing, Voice};
 use crate::line::{CallLine, Millis, Setting};
+use crate::speech::Spoken;
+
+/// How much weaker the talker's echo comes back in `mos_with_echo`, dB: G.107's default.
+pub const TELR: f64 = 65.0;
 
 /// A strategy, and what its packets go through before they are heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,26 +24,32 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// Every strategy with the production playout, and Donar's with its own beside it.
+    /// This strategy with this playout.
+    #[must_use]
+    pub const fn new(strategy: Kind, buffer: Buffer) -> Self {
+        Self { strategy, buffer }
+    }
+
+    /// Every strategy with the production playout; `donar-double` also with its own, and `single`
+    /// with the same, as plain programs have it.
     #[must_use]
     pub fn all_of(strategies: &[Kind]) -> Vec<Self> {
         let with = |strategy: &Kind| {
-            let ours = Self {
-                strategy: *strategy,
-                buffer: Buffer::Tacit,
-            };
-            let own = Self {
-                strategy: *strategy,
-                buffer: Buffer::DONAR,
-            };
-            let both = [Some(ours), (*strategy == Kind::DonarDouble).then_some(own)];
-            both.into_iter().flatten()
+            let plain = matches!(strategy, Kind::DonarDouble | Kind::Single);
+            let ours = Self::new(*strategy, Buffer::Tacit);
+            let own = plain.then_some(Self::new(*strategy, Buffer::DONAR));
+            [Some(ours), own].into_iter().flatten()
         };
         strategies.iter().flat_map(with).collect()
     }
 
     const fn is_donars(self) -> bool {
         matches!(self.strategy, Kind::DonarAlternate | Kind::DonarDouble)
+    }
+
+    /// Whether its packets are ours, with DRED in each.
+    const fn is_ours(self) -> bool {
+        matches!(self.strategy, Kind::Tacit | Kind::Oracle | Kind::Bound)
     }
 }
 
@@ -75,23 +86,67 @@ impl Plan {
         random::derive(self.seed, call as u64)
     }
 
-    /// Simulates one call.
+    /// Packets a second and direction that a contender may send.
+    #[must_use]
+    pub const fn cells_of(&self, contender: Contender) -> u32 {
+        match contender.strategy {
+            Kind::Tacit => self.scenario.cells_per_second,
+            other => other.cells_per_second(),
+        }
+    }
+
+    /// Simulates one call. What speech, DRED and stretching are like is drawn from tables.
     #[must_use]
     pub fn call(&self, contender: Contender, call: u32) -> CallLine {
+        let (line, _) = self.call_between(contender, call, self.spoken(call));
+        line
+    }
+
+    /// Simulates one call with real speech through the real codec, and scores it.
+    ///
+    /// # Errors
+    /// Codec or PESQ failed.
+    pub fn call_aloud(
+        &self,
+        contender: Contender,
+        call: u32,
+        studio: &Studio,
+    ) -> Result<CallLine, AudioError> {
+        let listeners = studio.listeners(self.spoken(call), self.scenario.length)?;
+        let (mut line, listeners) = self.call_between(contender, call, listeners);
+        line.pesq = Some(round(studio.score(&listeners.each_ref())?, 3));
+        Ok(line)
+    }
+
+    fn spoken(&self, call: u32) -> [Spoken; 2] {
+        let seed = self.seed_of(call);
+        [0, 1].map(|side| Spoken::new(random::derive(seed, 0x5bea_0000 + side)))
+    }
+
+    fn call_between<V: Voice>(
+        &self,
+        contender: Contender,
+        call: u32,
+        voices: [V; 2],
+    ) -> (CallLine, [V; 2]) {
         let scenario = self.scenario_of(contender);
-        let dred = matches!(contender.strategy, Kind::Tacit | Kind::Oracle);
-        let mut hearing = Hearing::new(contender.buffer, dred, self.seed_of(call));
+        let mut hearing = Hearing::new(
+            contender.buffer,
+            contender.is_ours(),
+            scenario.length,
+            voices,
+        );
         let outcome = run(
             &scenario,
             contender.strategy,
             self.seed_of(call),
             &mut hearing,
         );
-        let heard = hearing.finish(scenario.length);
+        let (heard, voices) = hearing.finish();
         let seconds = scenario.length.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
         let cells_per_s = outcome.cells as f64 / seconds / 2.0;
-        CallLine {
+        let line = CallLine {
             setting: Setting::new(self, contender),
             call,
             cells_sent_per_s: round(cells_per_s, 1),
@@ -101,18 +156,34 @@ impl Plan {
             skipped: round(heard.skipped_share(), 6),
             repaired: round(heard.repaired(), 6),
             longest_gap_ms: millis(heard.longest_gap),
-            mos: round(heard.mos(), 3),
+            mos: round(heard.mos(None), 3),
+            mos_with_echo: round(heard.mos(Some(TELR)), 3),
+            pesq: None,
             failures: outcome.failures,
-        }
+            replacements: outcome.replacements,
+        };
+        (line, voices)
     }
 
-    /// Simulates all calls of a contender on all cores; `done` hears of each as it ends.
-    #[must_use]
-    pub fn calls(&self, contender: Contender, done: impl Fn() + Sync) -> Vec<CallLine> {
+    /// Simulates all calls of a contender on all cores, the first `aloud` of them with sound; `done`
+    /// hears of each as it ends.
+    ///
+    /// # Errors
+    /// A call with sound could not be scored.
+    pub fn calls(
+        &self,
+        contender: Contender,
+        aloud: u32,
+        studio: Option<&Studio>,
+        done: impl Fn() + Sync,
+    ) -> Result<Vec<CallLine>, AudioError> {
         let one = |call| {
-            let line = self.call(contender, call);
+            let line = match studio {
+                Some(studio) if call < aloud => self.call_aloud(contender, call, studio)?,
+                _ => self.call(contender, call),
+            };
             done();
-            line
+            Ok(line)
         };
         (0..self.calls).into_par_iter().map(one).collect()
     }

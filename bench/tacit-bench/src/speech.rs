@@ -9,7 +9,11 @@ use core::time::Duration;
 use std::sync::OnceLock;
 
 use tacit_circuits::random;
-use tacit_types::{FramePayload, Reach};
+use tacit_playout::Pace;
+use tacit_types::Reach;
+use tacit_types::limits::FRAME_DURATION;
+
+use crate::hearing::{Sound, Voice};
 
 const FRAMES: &str = include_str!("../../data/frames.csv");
 const STRETCHES: &str = include_str!("../../data/stretch.csv");
@@ -47,41 +51,55 @@ fn row(line: &str, stretch: &str) -> Option<Row> {
 
 /// Somebody who reads the texts, from a place that the seed says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spoken {
+pub struct Spoken {
     offset: usize,
 }
 
 impl Spoken {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// `seed` says from where.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         Self {
             offset: random::Random::new(seed).below(table().len()),
         }
     }
 
+    /// Which row of the table a frame is.
+    pub(crate) fn place(&self, frame: u32) -> usize {
+        (self.offset + frame as usize) % table().len()
+    }
+
     fn row(&self, frame: u32) -> Row {
-        let table = table();
-        table[(self.offset + frame as usize) % table.len()]
+        table()[self.place(frame)]
     }
 
-    /// Whether anybody would hear it if it were missing.
-    pub(crate) fn is_speech(&self, frame: u32) -> bool {
-        self.row(frame).speech
-    }
-
-    /// Which frames before it its DRED restores.
-    pub(crate) fn reach(&self, frame: u32) -> Reach {
-        self.row(frame).reach
-    }
-
-    /// How much shorter or longer one stretch makes it.
-    pub(crate) fn stretch(&self, frame: u32) -> Duration {
-        self.row(frame).stretch
+    /// How long a frame is played at a pace.
+    fn length(&self, frame: u32, pace: Pace) -> Duration {
+        let change = self.row(frame).stretch;
+        match pace {
+            Pace::Even => FRAME_DURATION,
+            Pace::Faster => FRAME_DURATION.saturating_sub(change),
+            Pace::Slower => FRAME_DURATION + change,
+        }
     }
 }
 
-/// Some frame.
-pub(crate) fn payload() -> FramePayload {
-    FramePayload::new(&[0]).expect("one byte is a frame")
+impl Voice for Spoken {
+    fn reach(&self, frame: u32) -> Reach {
+        self.row(frame).reach
+    }
+
+    fn is_speech(&self, frame: u32) -> bool {
+        self.row(frame).speech
+    }
+
+    fn play(&mut self, sound: Sound, pace: Pace) -> Duration {
+        match sound {
+            Sound::Frame(frame) | Sound::Repaired(frame, _) => self.length(frame, pace),
+            Sound::Nothing | Sound::Concealed(_) => FRAME_DURATION,
+            Sound::Skipped(_) => Duration::ZERO,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Medians and shares over calls, and how sure they are.
 
+use tacit_circuits::random::Random;
+
 /// Quantile `p` of values in any order, the nearest one; 0 of none.
 #[must_use]
 pub fn quantile(values: &mut [f64], p: f64) -> f64 {
@@ -56,6 +58,30 @@ pub fn share(count: usize, of: usize) -> (f64, [f64; 2]) {
     (p, [(centre - half).max(0.0), (centre + half).min(1.0)])
 }
 
+/// A value over calls and its 95 % interval, by drawing calls with replacement; `None` of no calls.
+/// `value` gets the numbers of the calls, so that what is compared over them stays paired. The draws
+/// are always the same; those in which the value is not a number are left out, and if it is none over
+/// all calls there is no result.
+#[must_use]
+pub fn paired_interval(calls: usize, value: impl Fn(&[usize]) -> f64) -> Option<(f64, [f64; 2])> {
+    const DRAWS: usize = 1_000;
+    if calls == 0 {
+        return None;
+    }
+    let mut random = Random::new(0xb007);
+    let mut values: Vec<f64> = (0..DRAWS)
+        .map(|_| {
+            let drawn: Vec<usize> = (0..calls).map(|_| random.below(calls)).collect();
+            value(&drawn)
+        })
+        .collect();
+    values.retain(|value| value.is_finite());
+    let all: Vec<usize> = (0..calls).collect();
+    let value = Some(value(&all)).filter(|value| value.is_finite())?;
+    let interval = [0.025, 0.975].map(|p| quantile(&mut values, p));
+    Some((value, interval))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +108,16 @@ mod tests {
             "{low} {high}"
         );
         assert!(quantile(&mut [], 0.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn drawing_again_gives_the_interval_of_a_mean() {
+        let numbers: Vec<f64> = (0..400).map(|n| f64::from(n % 20)).collect();
+        let mean = |drawn: &[usize]| drawn.iter().map(|n| numbers[*n]).sum::<f64>() / 400.0;
+        let (value, [low, high]) = paired_interval(400, mean).unwrap();
+        // The standard deviation is 5.77.
+        assert!((value - 9.5).abs() < 1e-9);
+        assert!((value - low - 0.565).abs() < 0.1 && (high - value - 0.565).abs() < 0.1);
+        assert_eq!(paired_interval(0, mean), None);
     }
 }

@@ -7,12 +7,13 @@ use tacit_circuits::{Circuit, Direction, Params, Part, Place, Seeds, Setting, Tr
 use tacit_types::Timestamp;
 
 use crate::Failure;
+use crate::args::TRACES_SPLIT;
 
 /// Time between packets of the traces that are made, microseconds.
 const INTERVAL: u64 = 20_000;
 
 pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
-    let traces = Traces::read(folder, 1)?;
+    let traces = Traces::read(folder, TRACES_SPLIT)?;
     println!(
         "{}: {} traces for tuning, {} for scoring. They cannot judge packet spacing: a recorded delay is that of the spacing it was recorded at.",
         folder.display(),

@@ -70,7 +70,7 @@ fn what_run_wrote_is_reported_as_compare_does() {
     )));
     assert_eq!(reported, said(&bench(&format!("compare {SMALL} --json"))));
     let page = fs::read_to_string(file("page.html")).unwrap();
-    assert!(page.contains("simulated") && page.matches("<svg").count() == 3);
+    assert!(page.contains("simulated") && page.matches("<svg").count() == 4);
     assert!(
         !page.contains("<script") && !page.contains("src="),
         "self-contained"
@@ -79,7 +79,72 @@ fn what_run_wrote_is_reported_as_compare_does() {
     let columns = |line: &str| line.split(',').count();
     let mut rows = csv.lines();
     let header = columns(rows.next().unwrap());
-    assert!(rows.clone().count() == 7 && rows.all(|row| columns(row) == header));
+    assert!(rows.clone().count() == 9 && rows.all(|row| columns(row) == header));
+}
+
+/// The line that is documented: names and nesting.
+#[test]
+fn a_line_has_the_fields_that_are_promised() {
+    let arguments =
+        "--mode turn --from de --to us --legs 4 --correlation 0.15 --guards 1 --cells 25 --seed 5";
+    let line = said(&bench(&format!(
+        "compare {SMALL} {arguments} --strategies tacit --json"
+    )));
+    let row: serde_json::Value = serde_json::from_str(line.trim()).unwrap();
+    for (field, value) in [
+        ("strategy", serde_json::json!("tacit")),
+        ("mode", "turn".into()),
+        ("from", "de".into()),
+        ("to", "us".into()),
+        ("minutes", 0.5.into()),
+        ("legs", 4.into()),
+        ("correlation", 0.15.into()),
+        ("guards", 1.into()),
+        ("cells_per_s", 25.into()),
+    ] {
+        assert_eq!(row[field], value, "{field}");
+    }
+    for field in [
+        "/network_ms/p50",
+        "/network_ms/p99_median_call",
+        "/network_ms/p99_p90_call",
+        "/share_network_p99_below_360",
+        "/mouth_to_ear_ms/p50",
+        "/share_mouth_to_ear_p99_below/400",
+        "/share_mouth_to_ear_p99_below/450",
+        "/share_mouth_to_ear_p99_below/500",
+        "/concealed",
+        "/repaired",
+        "/mos",
+        "/intervals/share_network_p99_below_360/0",
+    ] {
+        let number = row.pointer(field).and_then(serde_json::Value::as_f64);
+        assert!(number.is_some(), "{field}: {line}");
+    }
+    for field in ["/mouth_to_ear_ms/p99_median_call", "/pesq", "/cpu_percent"] {
+        assert!(row.pointer(field).is_some(), "{field}");
+    }
+}
+
+/// A few calls of each strategy, as a whole: ours is not behind what was published.
+#[test]
+fn ours_is_ahead_of_what_was_published() {
+    for mode in ["turn", "onion"] {
+        let lines = said(&bench(&format!(
+            "compare --mode {mode} --calls 6 --minutes 1 --legs 12 --correlation 0 --strategies single,donar-double,tacit,oracle --json --quiet"
+        )));
+        let p99 = |strategy: &str| {
+            let row = lines
+                .lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+                .find(|row| row["strategy"] == strategy)
+                .unwrap();
+            row["network_ms"]["p99_median_call"].as_f64().unwrap()
+        };
+        assert!(p99("tacit") < p99("donar-double"), "{mode}");
+        assert!(p99("donar-double") < p99("single"), "{mode}");
+        assert!(p99("oracle") < p99("tacit"), "{mode}");
+    }
 }
 
 #[test]
@@ -94,9 +159,11 @@ fn a_regression_ends_with_1() {
     assert_eq!(code(5_000), Some(0));
     assert_eq!(code(20), Some(1));
     let nobody = complaint(&format!(
-        "compare {SMALL} --json --strategies single --fail-above 20 --calls 0"
+        "compare {SMALL} --json --strategies single --fail-above 20"
     ));
-    assert!(nobody.contains("--calls"));
+    assert!(nobody.contains("needs the strategy tacit"), "{nobody}");
+    let never = complaint(&format!("compare {SMALL} --fail-above nan"));
+    assert!(never.contains("between"), "{never}");
 }
 
 #[test]
@@ -111,6 +178,8 @@ fn bad_arguments_are_told_in_plain_words() {
         ("compare --correlation 1.5", "between 0 and 1"),
         ("compare --correlation nan", "between 0 and 1"),
         ("compare --minutes 0", "between"),
+        ("compare --cells 40", "25 or 50"),
+        ("compare --minutes 0.4 --pesq 1", "half a minute"),
         (
             "compare --traces /nonexistent/folder",
             "/nonexistent/folder",

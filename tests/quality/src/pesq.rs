@@ -25,16 +25,18 @@ const REQUIREMENTS: [&str; 3] = ["numpy", "pesq==0.0.4", "pystoi==0.4.1"];
 /// Written when the environment is complete; another name when the requirements change.
 const READY: &str = "ready-2";
 
-/// Reads pairs of raw files of 16-bit 16 kHz samples, prints PESQ-WB of each, and ESTOI if the first
-/// argument asks for it.
+/// Reads pairs of raw files of 16-bit 16 kHz samples, and prints a line for each: PESQ-WB, with ESTOI
+/// for `both`; PESQ-NB for `nb`; for `calls` PESQ-WB, or -1 where nothing is heard.
 const SCRIPT: &str = "\
 import sys, numpy, pesq
-both = sys.argv[1] == 'both'
-if both: import pystoi
+what = sys.argv[1]
+if what == 'both': import pystoi
+band = 'nb' if what == 'nb' else 'wb'
+on_error = pesq.PesqError.RETURN_VALUES if what == 'calls' else pesq.PesqError.RAISE_EXCEPTION
 for first, second in zip(sys.argv[2::2], sys.argv[3::2]):
     ref, deg = (numpy.fromfile(f, dtype='<i2') for f in (first, second))
-    wb = float(pesq.pesq(16000, ref, deg, 'wb'))
-    print(wb, float(pystoi.stoi(ref / 32768, deg / 32768, 16000, extended=True)) if both else '')
+    score = float(pesq.pesq(16000, ref, deg, band, on_error=on_error))
+    print(score, float(pystoi.stoi(ref / 32768, deg / 32768, 16000, extended=True)) if what == 'both' else '')
 ";
 
 /// Why there is no score.
@@ -211,6 +213,30 @@ impl Scorer {
     pub fn score(&self, spoken: &[f32], heard: &[f32]) -> Result<f64, PesqError> {
         let lines = self.run("pesq", &[(spoken, heard)])?;
         Ok(lines[0][0])
+    }
+
+    /// PESQ-WB of pairs of signals of 48 kHz, in one go; -1 where PESQ hears no speech.
+    ///
+    /// # Errors
+    /// [`PesqError::Python`], with what the package said.
+    pub fn scores(&self, pairs: &[(&[f32], &[f32])]) -> Result<Vec<f64>, PesqError> {
+        self.first_numbers("calls", pairs)
+    }
+
+    /// PESQ on the narrowband scale (P.862.1) of pairs of aligned signals of 48 kHz, in one go.
+    ///
+    /// # Errors
+    /// [`PesqError::Python`], with what the package said.
+    pub fn narrowband(&self, pairs: &[(&[f32], &[f32])]) -> Result<Vec<f64>, PesqError> {
+        self.first_numbers("nb", pairs)
+    }
+
+    fn first_numbers(&self, what: &str, pairs: &[(&[f32], &[f32])]) -> Result<Vec<f64>, PesqError> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lines = self.run(what, pairs)?;
+        Ok(lines.into_iter().map(|line| line[0]).collect())
     }
 
     /// PESQ-WB and ESTOI of pairs of aligned signals of 48 kHz, in one go.

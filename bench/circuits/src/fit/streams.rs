@@ -35,6 +35,17 @@ impl Harness {
         places: [0.55, 0.33, 0.12],
         in_segment: [3.0, 7.0],
     };
+
+    /// Where an end is, by a number in 0..1.
+    #[must_use]
+    pub fn place(&self, unit: f64) -> Place {
+        let mut left = unit * self.places.iter().sum::<f64>();
+        let found = Place::ALL.into_iter().find(|place| {
+            left -= self.places[place.index()];
+            left < 0.0
+        });
+        found.unwrap_or(Place::Hk)
+    }
 }
 
 /// One stream: when its packets were sent and how long they took.
@@ -51,15 +62,7 @@ impl Stream {
             guard: random.bits(),
             circuit: random.bits(),
         };
-        let total: f64 = harness.places.iter().sum();
-        let mut place = || {
-            let mut left = random.unit() * total;
-            let found = Place::ALL.into_iter().find(|place| {
-                left -= harness.places[place.index()];
-                left < 0.0
-            });
-            found.unwrap_or(Place::Hk)
-        };
+        let mut place = || harness.place(random.unit());
         let mut setting = Setting::between(place(), place());
         setting.in_segment = harness.in_segment;
         let mut circuit = Circuit::new(params, seeds, Direction::Up, &setting);

@@ -1,0 +1,280 @@
+//! Plots as SVG text.
+
+use core::time::Duration;
+
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use tacit_circuits::strategies::Kind;
+use tacit_circuits::{Arrival, Observer, Side, run};
+use tacit_types::Timestamp;
+
+use crate::line::CallLine;
+use crate::row::{INTERACTIVE, Row};
+use crate::sim::{Contender, Plan};
+
+const SIZE: (u32, u32) = (820, 400);
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0x9e, 0x9e, 0x9e),
+    RGBColor(0x8d, 0x6e, 0x63),
+    RGBColor(0xf5, 0x9e, 0x0b),
+    RGBColor(0xd9, 0x4f, 0x4f),
+    RGBColor(0x7b, 0x5e, 0xc4),
+    RGBColor(0x0f, 0x76, 0x6e),
+    RGBColor(0x1d, 0x4e, 0x89),
+    RGBColor(0x33, 0x33, 0x33),
+];
+const LIGHT: RGBColor = RGBColor(0xee, 0xee, 0xee);
+/// Where the plot of one call begins and ends, seconds.
+const WINDOW: (f64, f64) = (60.0, 100.0);
+
+/// Why a plot could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw a plot: {0}")]
+pub struct DrawError(String);
+
+impl<E: std::error::Error + Send + Sync> From<DrawingAreaErrorKind<E>> for DrawError {
+    fn from(error: DrawingAreaErrorKind<E>) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A curve with its name.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// What it is called in the legend.
+    pub name: String,
+    /// Its points, from left to right.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// Name of a strategy with its playout, if that is not ours.
+#[must_use]
+pub fn name(strategy: &str, playout: &str) -> String {
+    if playout == "tacit" {
+        strategy.to_owned()
+    } else {
+        format!("{strategy}, {playout}")
+    }
+}
+
+/// Share of the calls whose value is at most so much; `None` of no calls.
+#[must_use]
+pub fn cdf(calls: &[CallLine], value: fn(&CallLine) -> Option<f64>) -> Option<Curve> {
+    let setting = &calls.first()?.setting;
+    let mut values: Vec<f64> = calls.iter().filter_map(value).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    #[expect(clippy::cast_precision_loss, reason = "few calls")]
+    let share = |rank: usize| rank as f64 / calls.len() as f64;
+    let steps = values.iter().enumerate();
+    Some(Curve {
+        name: name(&setting.strategy, &setting.playout),
+        points: steps
+            .flat_map(|(rank, x)| [(*x, share(rank)), (*x, share(rank + 1))])
+            .collect(),
+    })
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Draws on white paper with axes.
+fn on_paper(
+    x: (&str, core::ops::Range<f64>),
+    y: (&str, core::ops::Range<f64>),
+    legend: SeriesLabelPosition,
+    draw: impl FnOnce(&mut Chart<'_, '_>) -> Result<(), DrawError>,
+) -> Result<String, DrawError> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        area.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&area)
+            .margin(8)
+            .x_label_area_size(44)
+            .y_label_area_size(64)
+            .build_cartesian_2d(x.1, y.1)?;
+        chart
+            .configure_mesh()
+            .bold_line_style(LIGHT)
+            .light_line_style(WHITE)
+            .label_style(("sans-serif", 14))
+            .axis_desc_style(("sans-serif", 15))
+            .x_desc(x.0)
+            .y_desc(y.0)
+            .draw()?;
+        draw(&mut chart)?;
+        chart
+            .configure_series_labels()
+            .position(legend)
+            .label_font(("sans-serif", 14))
+            .background_style(WHITE.mix(0.8))
+            .border_style(RGBColor(0xcc, 0xcc, 0xcc))
+            .draw()?;
+        area.present()?;
+    }
+    Ok(svg)
+}
+
+/// Distributions, up to `widest`.
+///
+/// # Errors
+/// It cannot be drawn.
+pub fn distributions(
+    title: &str,
+    curves: &[Curve],
+    from: f64,
+    widest: f64,
+) -> Result<String, DrawError> {
+    let points = curves.iter().flat_map(|curve| &curve.points);
+    let largest = points.map(|(x, _)| *x).fold(from, f64::max);
+    let right = if largest > from {
+        largest.min(widest)
+    } else {
+        widest
+    };
+    let x = (title, from..right);
+    let y = ("share of calls", 0.0..1.0);
+    on_paper(x, y, SeriesLabelPosition::LowerRight, |chart| {
+        for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+            let points = shown(&curve.points, right);
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+                .label(curve.name.clone())
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
+                });
+        }
+        Ok(())
+    })
+}
+
+/// The part of a distribution up to `right`, drawn on to there.
+fn shown(points: &[(f64, f64)], right: f64) -> Vec<(f64, f64)> {
+    let mut shown: Vec<(f64, f64)> = points.iter().copied().filter(|p| p.0 <= right).collect();
+    if let Some((_, share)) = shown.last().copied() {
+        shown.push((right, share));
+    }
+    shown
+}
+
+/// What each strategy's median call is worth for the packets that it sends.
+///
+/// # Errors
+/// It cannot be drawn.
+pub fn quality_against_cells(rows: &[&Row]) -> Result<String, DrawError> {
+    let x = ("packets a second and direction", 15.0..60.0);
+    let y = ("MOS of the median call (E-model)", 1.0..4.5);
+    on_paper(x, y, SeriesLabelPosition::UpperLeft, |chart| {
+        for (number, (row, colour)) in rows.iter().zip(COLOURS.iter().cycle()).enumerate() {
+            // Side by side where many send alike.
+            #[expect(clippy::cast_precision_loss, reason = "a handful")]
+            let place = f64::from(row.setting.cells_per_s) + number as f64 * 0.7 - 2.0;
+            let style = colour.filled();
+            chart
+                .draw_series([Circle::new((place, row.mos), 5, style)])?
+                .label(name(&row.setting.strategy, &row.setting.playout))
+                .legend(move |(x, y)| Circle::new((x + 8, y), 4, style));
+        }
+        Ok(())
+    })
+}
+
+/// Some of one call, over time: when what was spoken arrived, and copies on stalled circuits.
+///
+/// # Errors
+/// It cannot be drawn.
+pub fn one_call(plan: &Plan, contender: Contender, call: u32) -> Result<String, DrawError> {
+    let mut track = Track::default();
+    let mut scenario = plan.scenario_of(contender);
+    scenario.length = scenario.length.min(Duration::from_secs_f64(WINDOW.1 + 5.0));
+    let (from, to) = if scenario.length.as_secs_f64() > WINDOW.1 {
+        WINDOW
+    } else {
+        (0.0, scenario.length.as_secs_f64())
+    };
+    let _ = run(
+        &scenario,
+        contender.strategy,
+        plan.seed_of(call),
+        &mut track,
+    );
+    let seen = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+        let within = points
+            .iter()
+            .copied()
+            .filter(|(at, _)| (from..to).contains(at));
+        within.map(|(at, ms)| (at, ms.min(1_000.0))).collect()
+    };
+    let (first, copies) = (seen(&track.first()), seen(&track.copies));
+    let title = format!("second of a call with {}", contender.strategy);
+    let (x, y) = (
+        (title.as_str(), from..to),
+        ("network delay, ms", 0.0..1_000.0),
+    );
+    on_paper(x, y, SeriesLabelPosition::UpperRight, |chart| {
+        let late = copies.iter().filter(|(_, ms)| *ms > INTERACTIVE);
+        let red = COLOURS[3].mix(0.6).filled();
+        chart
+            .draw_series(late.map(|point| Circle::new(*point, 2, red)))?
+            .label("a packet on a stalled circuit (above 360 ms)")
+            .legend(move |(x, y)| Circle::new((x + 8, y), 3, red));
+        chart
+            .draw_series(LineSeries::new(first, COLOURS[6].stroke_width(1)))?
+            .label("first packet with what was spoken then")
+            .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], COLOURS[6].stroke_width(2)));
+        Ok(())
+    })
+}
+
+/// The strategies of which one call is drawn.
+pub const DRAWN: [Kind; 2] = [Kind::DonarDouble, Kind::Tacit];
+
+/// Delays of A's packets: seconds, ms.
+#[derive(Default)]
+struct Track {
+    interval: Duration,
+    repeats: u32,
+    /// By packet, when it was handed over.
+    arrived: Vec<Option<Timestamp>>,
+    copies: Vec<(f64, f64)>,
+}
+
+impl Track {
+    fn first(&self) -> Vec<(f64, f64)> {
+        let sent = |packet: usize| {
+            let number = u32::try_from(packet).unwrap_or(u32::MAX);
+            Timestamp::ZERO + self.interval.saturating_mul(number)
+        };
+        let point = |(packet, at): (usize, &Option<Timestamp>)| {
+            let sent = sent(packet);
+            let delay = (*at)?.saturating_since(sent).as_secs_f64() * 1e3;
+            let second = sent.saturating_since(Timestamp::ZERO).as_secs_f64();
+            Some((second, delay))
+        };
+        self.arrived.iter().enumerate().filter_map(point).collect()
+    }
+}
+
+impl Observer for Track {
+    fn begins(&mut self, from: Side, interval: Duration, repeats: u32) {
+        if from == Side::A {
+            (self.interval, self.repeats) = (interval, repeats);
+        }
+    }
+
+    fn arrived(&mut self, arrival: &Arrival) {
+        if arrival.from != Side::A {
+            return;
+        }
+        let delay = arrival.arrived_at.saturating_since(arrival.sent_at);
+        let second = arrival.sent_at.saturating_since(Timestamp::ZERO);
+        self.copies
+            .push((second.as_secs_f64(), delay.as_secs_f64() * 1e3));
+        let newest = arrival.packet as usize;
+        if self.arrived.len() <= newest {
+            self.arrived.resize(newest + 1, None);
+        }
+        for packet in newest.saturating_sub(self.repeats as usize)..=newest {
+            self.arrived[packet].get_or_insert(arrival.arrived_at);
+        }
+    }
+}
