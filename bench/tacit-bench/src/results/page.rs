@@ -17,8 +17,8 @@ use tacit_circuits::{CORRELATION, Mode, VERSION};
 
 use super::goals::{self, Goal, Unit, Value};
 use super::grid::{
-    ALOUD, ALOUD_BESIDE, BASE, DE_US, EIGHT_LEGS, Grid, HEADLINE, LEGS, LONG, LONG_FLOORS, MODES,
-    NOT_AT_CLIENT, NOWHERE, REPLACING, TWO_GUARDS, US_US,
+    ALOUD, ALOUD_BESIDE, ALOUD_CALLS, BASE, CALLS, DE_US, EIGHT_LEGS, Grid, HEADLINE, LEGS, LONG,
+    LONG_FLOORS, MODES, NOT_AT_CLIENT, NOWHERE, REPLACING, TWO_GUARDS, US_US,
 };
 use super::{Calls, LiveTor, Program};
 use crate::Failure;
@@ -126,6 +126,13 @@ fn about(grid: &Grid, program: &Program) -> String {
         .commit
         .as_ref()
         .map_or_else(String::new, |c| format!(", commit {c}"));
+    let arguments = if *quick {
+        " --quick".to_owned()
+    } else if (*calls, *aloud) == (CALLS, ALOUD_CALLS) {
+        String::new()
+    } else {
+        format!(" --calls {calls} --pesq {aloud} --seed {seed}")
+    };
     let minutes = length.as_secs() / 60;
     let warning = if *quick {
         "**A quick look with a few calls, on a seed that nothing is scored on: the intervals say how little it tells.**\n\n"
@@ -134,14 +141,12 @@ fn about(grid: &Grid, program: &Program) -> String {
     };
     format!(
         "# Results\n\n<!-- Written by `cargo xtask bench`: change the program, not this page. -->\n\n\
-         Everything on this page is **simulated**, over [circuits of a model]({}) ({VERSION}), and was written by `cargo xtask bench`{}. \
+         Everything on this page is **simulated**, over [circuits of a model]({}) ({VERSION}), and was written by `cargo xtask bench{}`. \
          How it is simulated, and what the figures mean, is in [Benchmarks](benchmarks.md).\n\n{warning}\
          - `de` to `de`, {LEGS} legs, 50 packets a second and direction, correlation 0, one guard for `tacit` and two for `donar-*`, unless said otherwise; nobody replaces circuits, and `oracle` has `tacit`'s. Seed {seed}; program {}{commit}.\n\
          - {calls} calls of 5 minutes; {long} of {minutes} minutes; {beside} for what stands beside the goals; {aloud} with real speech (a quarter as many of the baselines), four segments of ten seconds each.\n\
          - In brackets: 95 % intervals over calls, Wilson's for shares, by resampling paired calls for ratios. All calls speak the same two recordings, from different places: intervals hold what circuits differ in, not voices.\n\n",
-        "circuits.md",
-        if *quick { " --quick" } else { "" },
-        program.hash,
+        "circuits.md", arguments, program.hash,
     )
 }
 
@@ -288,12 +293,8 @@ fn ms(value: Option<f64>) -> String {
 }
 
 fn around(value: Option<f64>, [low, high]: [f64; 2]) -> String {
-    let bound = |ms: f64| ms_or_never(ms);
+    let bound = |value: f64| ms((value < NEVER).then_some(value));
     format!("{} ({}–{})", ms(value), bound(low), bound(high))
-}
-
-fn ms_or_never(value: f64) -> String {
-    ms((value < NEVER).then_some(value))
 }
 
 fn plots_of(mode: Mode) -> String {
