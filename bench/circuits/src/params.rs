@@ -1,5 +1,7 @@
 //! The parameters of the model. All times are in milliseconds.
 
+use core::time::Duration;
+
 /// Everything that the fit may change.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Params {
@@ -112,6 +114,24 @@ impl Params {
     #[must_use]
     pub fn calibrated() -> Self {
         MODEL.congested(CONGESTION)
+    }
+
+    /// [`MODEL`]'s acknowledgements, and nothing else that takes time but the distance: relays that are
+    /// idle, whose circuits all have this one-way floor. What a private network without other traffic
+    /// should be like.
+    #[must_use]
+    pub fn idle(floor: Duration) -> Self {
+        Self {
+            floor: floor.as_secs_f64() * 1e3,
+            floor_spread: 0.0,
+            access: [0.0; 3],
+            kist_active: 0.0,
+            queue: 0.0,
+            // So rare that none comes.
+            stall_rate: [1e-12; 2],
+            stall_load: 0.0,
+            ..MODEL
+        }
     }
 
     /// The same network with so many times the congestion: queues are longer. Distances remain, and

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tacit_circuits::fit::summary::quantiles;
-use tacit_circuits::{Circuit, Direction, MODEL, Place, Seeds, Setting};
+use tacit_circuits::{Circuit, Direction, MODEL, Params, Place, Seeds, Setting};
 use tacit_types::Timestamp;
 
 const fn at(micros: u64) -> Timestamp {
@@ -201,4 +201,31 @@ fn sparse_packets_wait_less_than_dense_ones() {
     let without = median(20, false);
     assert!((without - median(240, false)).abs() < 10.0);
     assert!(without < dense - 15.0);
+}
+
+#[test]
+fn idle_relays_take_the_distance_and_what_acknowledgements_take() {
+    let floor = core::time::Duration::from_millis(20);
+    let held = |nagle, spacing| {
+        let mut setting = de();
+        setting.nagle = nagle;
+        let seeds = Seeds {
+            guard: 1,
+            circuit: 2,
+        };
+        let params = Params::idle(floor);
+        let mut circuit = Circuit::new(&params, seeds, Direction::Down, &setting);
+        delays(&mut circuit, spacing, 500)
+    };
+    assert!(
+        held([false; 2], 20)
+            .iter()
+            .all(|ms| (ms - 20.0).abs() < 0.01)
+    );
+    assert!(
+        held([true; 2], 1_000)
+            .iter()
+            .all(|ms| (ms - 20.0).abs() < 0.01)
+    );
+    assert!(held([true; 2], 20).iter().any(|ms| *ms > 30.0));
 }

@@ -13,7 +13,7 @@ use tacit_bench::sim::Plan;
 /// Voice latency over simulated Tor circuits.
 ///
 /// Runs the production scheduler and playout, and published systems rebuilt from their descriptions,
-/// over the same simulated circuits. Nothing here touches a network. Same seed, same output.
+/// over the same simulated circuits. Same seed, same output. Nothing here touches the Internet.
 #[derive(Debug, Parser)]
 #[command(name = "tacit-bench", version)]
 pub(crate) struct Cli {
@@ -31,6 +31,13 @@ pub(crate) enum Command {
     Results(ResultsArgs),
     /// Turns what `run` has printed into a page with plots, a table or CSV.
     Report(ReportArgs),
+    /// Measures a call's packets over real Tor relays on this machine with added delay, beside what the
+    /// simulator predicts for them.
+    ///
+    /// Needs root, for network namespaces, and Debian's `tor` and `coturn` (`cargo xtask setup`). Only
+    /// loopback and those namespaces are used.
+    #[cfg(feature = "tornet")]
+    Tornet(crate::tornet::TornetArgs),
     /// Checks a folder of traces, or writes one from the model.
     Trace {
         #[command(subcommand)]

@@ -5,6 +5,8 @@ mod args;
 mod output;
 mod results;
 mod runner;
+#[cfg(feature = "tornet")]
+mod tornet;
 mod traces;
 
 use std::fs::File;
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare(&args),
         Command::Results(args) => results::run(&args),
         Command::Report(args) => report(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "tornet")]
+        Command::Tornet(args) => tornet::run(args),
         Command::Trace { command } => trace(command).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {

@@ -14,6 +14,7 @@ use crate::bringup::{CLIENT, OnProgress, Starting, tor_version};
 use crate::config::{Config, Link, SystemTor};
 use crate::identity::Relay;
 use crate::netns::Namespace;
+use crate::nodelay::{Nodelay, set_nodelay};
 use crate::process::{Processes, TorProcess};
 use crate::progress::{Progress, Stage};
 use crate::proxy::{Connection, Proxies};
@@ -241,6 +242,21 @@ impl Network {
             .as_ref()
             .map(Proxies::connections)
             .unwrap_or_default()
+    }
+
+    /// Sets TCP_NODELAY on the open connections of all relays as `choose` says, which is told the other
+    /// end's address and whether it is on. See [`set_nodelay`].
+    ///
+    /// # Errors
+    /// As [`set_nodelay`].
+    pub fn set_nodelay(&self, choose: impl Fn(SocketAddr, bool) -> bool) -> Result<Nodelay, Error> {
+        let mut all = Nodelay::default();
+        for (name, pid) in self.pids() {
+            if self.relay(&name).is_some() {
+                all.add(set_nodelay(pid, &choose)?);
+            }
+        }
+        Ok(all)
     }
 
     /// Ends a relay as a crash would.

@@ -34,6 +34,7 @@ const LAYERS: &[(&str, Layer)] = &[
     ("tacit-cli", Layer::Program),
     ("tacit-circuits", Layer::Shell),
     ("tacit-bench", Layer::Tests),
+    ("tacit-bench-tornet", Layer::Tests),
     ("tacit-micro-bench", Layer::Tests),
     ("tacit-tornet", Layer::Tests),
     ("tacit-conformance", Layer::Tests),
