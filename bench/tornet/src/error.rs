@@ -8,10 +8,7 @@ pub enum Error {
     #[error("{0}; `cargo xtask setup` installs all that the private network needs")]
     Missing(String),
     /// Network namespaces cannot be made.
-    #[error(
-        "{0}; run it as root, or as `unshare --user --map-root-user` followed by this command, where \
-         the system allows that"
-    )]
+    #[error("{0}: run it as root")]
     NotPermitted(String),
     /// The options cannot work.
     #[error("{0}")]
