@@ -214,7 +214,8 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let _near = TcpStream::connect(address).expect("a connection");
         match acknowledge_at_once(std::process::id(), |peer| peer == address) {
-            Ok(acks) => assert_eq!(acks.connections(), 1),
+            // The test beside this one may hold a duplicate of it at the moment.
+            Ok(acks) => assert!((1..=2).contains(&acks.connections())),
             Err(error) if error.is_unavailable() => println!("SKIPPED: {error}"),
             Err(error) => panic!("{error}"),
         }
