@@ -1,22 +1,14 @@
 //! The E-model of ITU-T G.107 (06/2015), as far as delay, echo and loss go, on the narrowband scale.
 //!
-//! Delay sensitivity is the default one (sT = 1, mT = 100 ms). There is no published equipment
+//! What delay costs and the fitted constants are the playout's own. There is no published equipment
 //! impairment for Opus, so it is fitted here, separately for frames that deep PLC conceals and for
 //! those that DRED repairs: `bench/data/impairment.csv` has the data, which the example `impairment`
 //! of tacit-quality measures; [`fit`] is the fit, and a test of this module repeats it.
 
+pub use tacit_playout::impairment::{BPL_DRED, BPL_PLC, IE, IE_MAX, delay_impairment};
+
 /// R of a connection without delay and loss, all other parameters at their defaults.
 const R_BEST: f64 = 93.2;
-/// What the codec costs without any loss.
-pub const IE: f64 = 6.1;
-/// How robust it is when lost frames are concealed.
-pub const BPL_PLC: f64 = 18.5;
-/// How robust it is when lost frames are repaired.
-pub const BPL_DRED: f64 = 39.0;
-/// Delay that nobody minds, ms.
-const MT: f64 = 100.0;
-/// The largest impairment by equipment.
-const IE_MAX: f64 = 95.0;
 
 /// Frames that were not played as they were spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -25,17 +17,6 @@ pub struct Losses {
     pub share: f64,
     /// G.107's BurstR: mean length of a run over that of independent losses; at least 1.
     pub burst: f64,
-}
-
-/// Impairment by one-way delay from mouth to ear, in ms: Idd of G.107.
-#[must_use]
-pub fn delay_impairment(delay: f64) -> f64 {
-    if delay <= MT {
-        return 0.0;
-    }
-    let x = (delay / MT).log2();
-    25.0 * ((1.0 + x.powi(6)).powf(1.0 / 6.0) - 3.0 * (1.0 + (x / 3.0).powi(6)).powf(1.0 / 6.0)
-        + 2.0)
 }
 
 /// Impairment by the talker's own echo, which comes back after twice `delay` ms and `telr` dB
@@ -187,20 +168,6 @@ mod tests {
         let concealed = rating(200.0, losses, none);
         assert!(clean > repaired && repaired > concealed);
         assert!(rating(200.0, losses, losses) < concealed);
-    }
-
-    #[test]
-    fn delays_cost_what_g107_says() {
-        for (delay, impairment) in [
-            (100.0, 0.0),
-            (200.0, 3.0),
-            (300.0, 14.8),
-            (400.0, 24.1),
-            (600.0, 35.2),
-        ] {
-            let found = delay_impairment(delay);
-            assert!((found - impairment).abs() < 0.1, "{delay}: {found}");
-        }
     }
 
     #[test]

@@ -28,6 +28,7 @@
 mod config;
 mod costs;
 mod frames;
+pub mod impairment;
 pub mod limits;
 mod playout;
 mod stats;
