@@ -94,6 +94,14 @@ struct Leg {
     back_at: f64,
 }
 
+impl Leg {
+    /// What became of a packet of this circuit that would arrive at `arrives`: `None` if it is lost
+    /// with it.
+    fn unless_failed(&self, arrives: f64) -> Option<Timestamp> {
+        (arrives < self.fails_at).then(|| from_ms(arrives))
+    }
+}
+
 /// All circuits of a call.
 #[derive(Clone, Debug)]
 pub struct Network {
@@ -179,10 +187,18 @@ impl Network {
         leg.lines = lines(&self.scenario, self.seed, side, index, generation);
     }
 
+    fn leg(&self, side: Side, leg: LegIndex) -> Option<&Leg> {
+        self.legs[side as usize].get(usize::from(leg.0))
+    }
+
+    /// The same, if it is up at `at`.
+    fn leg_up(&self, side: Side, leg: LegIndex, at: f64) -> Option<&Leg> {
+        self.leg(side, leg).filter(|leg| at >= leg.back_at)
+    }
+
     /// How often a leg was replaced.
     pub(crate) fn replaced(&self, side: Side, leg: LegIndex) -> u32 {
-        let leg = self.legs[side as usize].get(usize::from(leg.0));
-        leg.map_or(0, |leg| leg.replaced)
+        self.leg(side, leg).map_or(0, |leg| leg.replaced)
     }
 
     /// Sends on one half; `None` if the packet is lost with its circuit.
@@ -199,7 +215,7 @@ impl Network {
             return None;
         }
         let arrives = leg.lines[direction as usize].pass(at);
-        (arrives < leg.fails_at).then(|| from_ms(arrives))
+        leg.unless_failed(arrives)
     }
 
     /// Nothing of `from` is sent earlier than `at` any more: makes [`peek`](Self::peek) fast.
@@ -221,17 +237,14 @@ impl Network {
         before: impl Iterator<Item = Timestamp>,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let leg = self.legs[side as usize].get(usize::from(leg.0))?;
         let at = ms(at);
-        if at < leg.back_at {
-            return None;
-        }
+        let leg = self.leg_up(side, leg, at)?;
         let mut line = leg.lines[direction as usize].clone();
         for at in before.map(ms).filter(|at| *at >= leg.back_at) {
             line.pass(at);
         }
         let arrives = line.pass(at);
-        (arrives < leg.fails_at).then(|| from_ms(arrives))
+        leg.unless_failed(arrives)
     }
 
     /// What [`send`](Self::send) would say of a packet that none of ours is in the way of. Not to be
@@ -243,13 +256,10 @@ impl Network {
         direction: Direction,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let leg = self.legs[side as usize].get(usize::from(leg.0))?;
         let at = ms(at);
-        if at < leg.back_at {
-            return None;
-        }
+        let leg = self.leg_up(side, leg, at)?;
         let arrives = leg.lines[direction as usize].lone(at);
-        (arrives < leg.fails_at).then(|| from_ms(arrives))
+        leg.unless_failed(arrives)
     }
 
     /// What is sent on this half at `at` does not arrive before that, whatever else is sent.
@@ -260,7 +270,7 @@ impl Network {
         direction: Direction,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let leg = self.legs[side as usize].get(usize::from(leg.0))?;
+        let leg = self.leg(side, leg)?;
         Some(from_ms(leg.lines[direction as usize].earliest(ms(at))))
     }
 }
