@@ -44,6 +44,17 @@ pub struct Arrival {
     pub arrived_at: Timestamp,
 }
 
+/// A circuit (with onion legs: a pair of them) for which another was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// When: it is built first.
+    pub at: Timestamp,
+    /// Who opens it.
+    pub side: Side,
+    /// Its number, which the new one gets.
+    pub leg: u8,
+}
+
 /// Hears of everything that arrives, in the order in which it does.
 pub trait Observer {
     /// `from` is about to send packets this far apart, each with so many of the ones before it.
@@ -68,8 +79,10 @@ pub struct Outcome {
     pub cells: u64,
     /// Circuits that failed.
     pub failures: u32,
-    /// Circuits (with onion legs: pairs of them) that a strategy had replaced by others.
+    /// Circuits (with onion legs: pairs of them) that were replaced by others, of both people.
     pub replacements: u32,
+    /// What was asked for that: [`replay`] gives another strategy the same circuits.
+    pub renewals: Vec<Renewal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,8 +100,10 @@ struct Flight {
 enum Event {
     Failed(Side, u8),
     Back(Side, u8),
-    /// The circuit that replaces this one is built.
-    Built(Side, u8),
+    /// Another circuit is asked for in the place of this one.
+    Asked(Side, u8),
+    /// The circuit that replaces this one is built: the one that was asked for with this number.
+    Built(Side, u8, usize),
     /// Comes to the second half.
     Middle(Flight),
     Arrives(Flight),
@@ -108,13 +123,26 @@ pub(crate) struct Call<'a, O> {
     end: Timestamp,
     cells: u64,
     failures: u32,
-    /// Legs of each side for which another circuit is being built, by bit.
-    building: [u64; 2],
+    /// For legs of each side for which another circuit is being built: what was asked for.
+    building: [Vec<Option<usize>>; 2],
     replacements: u32,
+    renewals: Vec<Renewal>,
 }
 
 /// Simulates one call. The same seed has the same circuits under every strategy.
 pub fn run<O: Observer>(scenario: &Scenario, kind: Kind, seed: u64, observer: &mut O) -> Outcome {
+    replay(scenario, kind, seed, &[], observer)
+}
+
+/// The same with circuits replaced as they were in another call of this scenario and seed: the same
+/// circuits at the same times.
+pub fn replay<O: Observer>(
+    scenario: &Scenario,
+    kind: Kind,
+    seed: u64,
+    renewals: &[Renewal],
+    observer: &mut O,
+) -> Outcome {
     let start =
         |side: Side| kind.start(side, scenario, derive(derive(seed, STRATEGY), side as u64));
     let mut call = Call {
@@ -129,10 +157,14 @@ pub fn run<O: Observer>(scenario: &Scenario, kind: Kind, seed: u64, observer: &m
         end: Timestamp::ZERO + scenario.length,
         cells: 0,
         failures: 0,
-        building: [0; 2],
+        building: [vec![None; scenario.legs], vec![None; scenario.legs]],
         replacements: 0,
+        renewals: Vec::new(),
     };
     call.begin(scenario.legs);
+    for renewal in renewals {
+        call.push(renewal.at, Event::Asked(renewal.side, renewal.leg));
+    }
     while call.step() {}
     call.outcome()
 }
@@ -167,7 +199,8 @@ impl<O: Observer> Call<'_, O> {
             Event::Middle(flight) => self.forward(flight, now),
             Event::Arrives(flight) => self.arrive(flight, now),
             Event::Failed(side, leg) => self.fail(side, leg, now),
-            Event::Built(side, leg) => self.replace(side, leg, now),
+            Event::Asked(side, leg) => self.ask(side, leg, now),
+            Event::Built(side, leg, asked) => self.replace(side, leg, asked, now),
             Event::Back(side, leg) => self.tell(side, leg, true, now),
         }
         now < self.end + LINGER
@@ -202,9 +235,31 @@ impl<O: Observer> Call<'_, O> {
         self.push(next, Event::Slot(side, packet + 1));
         let replace = self.strategies[side as usize].replace(now);
         if let Some(leg) = replace {
-            let takes = self.network.build_time(side, usize::from(leg));
-            self.building[side as usize] |= bit(leg);
-            self.push(now + takes, Event::Built(side, leg));
+            self.ask(side, leg, now);
+        }
+    }
+
+    /// Another circuit is built.
+    fn ask(&mut self, side: Side, leg: u8, now: Timestamp) {
+        let asked = self.renewals.len();
+        let Some(building) = self.building[side as usize].get_mut(usize::from(leg)) else {
+            return;
+        };
+        *building = Some(asked);
+        self.renewals.push(Renewal { at: now, side, leg });
+        let up_at = now + self.network.build_time(side, usize::from(leg));
+        for side in self.halves(side) {
+            self.network.leaves(*side, usize::from(leg), Some(up_at));
+        }
+        self.push(up_at, Event::Built(side, leg, asked));
+    }
+
+    /// Whose circuits a leg of this side's consists of: onion legs are the other side's, too.
+    const fn halves(&self, side: Side) -> &'static [Side] {
+        match (self.network.mode(), side) {
+            (Mode::Onion, _) => &Side::BOTH,
+            (Mode::Turn, Side::A) => &[Side::A],
+            (Mode::Turn, Side::B) => &[Side::B],
         }
     }
 
@@ -215,19 +270,16 @@ impl<O: Observer> Call<'_, O> {
         ]
     }
 
-    /// The new circuit is up: the old one is left. With onion legs it is the other side's too.
-    fn replace(&mut self, side: Side, leg: u8, now: Timestamp) {
-        if self.building[side as usize] & bit(leg) == 0 {
+    /// The new circuit is up: the old one is left.
+    fn replace(&mut self, side: Side, leg: u8, asked: usize, now: Timestamp) {
+        let building = &mut self.building[side as usize][usize::from(leg)];
+        if *building != Some(asked) {
             return;
         }
-        self.building[side as usize] &= !bit(leg);
+        *building = None;
         self.replacements += 1;
-        let sides: &[Side] = match self.network.mode() {
-            Mode::Turn => &[side],
-            Mode::Onion => &Side::BOTH,
-        };
         self.tell(side, leg, false, now);
-        for side in sides.iter().copied() {
+        for side in self.halves(side).iter().copied() {
             self.network.replace(side, usize::from(leg), now);
             let fails_at = self.network.fails_at(side, usize::from(leg));
             self.push(fails_at, Event::Failed(side, leg));
@@ -285,17 +337,19 @@ impl<O: Observer> Call<'_, O> {
             return;
         }
         self.failures += 1;
-        // Whatever was being built in its place is not needed: this one is built again.
-        let opener = match self.network.mode() {
-            Mode::Turn => side,
-            Mode::Onion => Side::A,
-        };
-        self.building[opener as usize] &= !bit(leg);
+        // Whatever was being built in its place is not needed: this one is built again, by who opens it.
+        let halves = self.halves(side);
+        let opener = halves[0];
+        self.building[opener as usize][usize::from(leg)] = None;
         self.tell(side, leg, false, now);
-        let back = self.network.rebuild(side, usize::from(leg));
+        let back = now + self.network.build_time(opener, usize::from(leg));
         self.push(back, Event::Back(side, leg));
-        let fails_at = self.network.fails_at(side, usize::from(leg));
-        self.push(fails_at, Event::Failed(side, leg));
+        for side in halves.iter().copied() {
+            self.network.leaves(side, usize::from(leg), None);
+            self.network.rebuild(side, usize::from(leg), back);
+            let fails_at = self.network.fails_at(side, usize::from(leg));
+            self.push(fails_at, Event::Failed(side, leg));
+        }
     }
 
     fn tell(&mut self, side: Side, leg: u8, up: bool, now: Timestamp) {
@@ -323,11 +377,7 @@ impl<O: Observer> Call<'_, O> {
             cells: self.cells,
             failures: self.failures,
             replacements: self.replacements,
+            renewals: self.renewals,
         }
     }
-}
-
-/// Of a set of legs; strategies have no use for more than 64.
-fn bit(leg: u8) -> u64 {
-    1_u64.checked_shl(u32::from(leg)).unwrap_or(0)
 }

@@ -52,7 +52,7 @@ pub mod strategies;
 mod trace;
 
 pub use build::build_time;
-pub use call::{Arrival, Observer, Outcome, WARM_UP, run};
+pub use call::{Arrival, Observer, Outcome, Renewal, WARM_UP, replay, run};
 pub use circuit::{Circuit, Direction, Setting};
 pub use delays::{Delays, LONGEST};
 pub use nagle::PACKETS_IN_SEGMENT;

@@ -91,6 +91,8 @@ struct Leg {
     /// How often it was replaced by the call's own wish: what was on its way then is lost.
     replaced: u32,
     fails_at: f64,
+    /// When another takes its place, if one is being built.
+    leaves_at: f64,
     back_at: f64,
 }
 
@@ -98,7 +100,7 @@ impl Leg {
     /// What became of a packet of this circuit that would arrive at `arrives`: `None` if it is lost
     /// with it.
     fn unless_failed(&self, arrives: f64) -> Option<Timestamp> {
-        (arrives < self.fails_at).then(|| from_ms(arrives))
+        (arrives < self.fails_at.min(self.leaves_at)).then(|| from_ms(arrives))
     }
 }
 
@@ -125,6 +127,7 @@ impl Network {
                 generation: 0,
                 replaced: 0,
                 fails_at,
+                leaves_at: f64::INFINITY,
                 back_at: 0.0,
             }
         };
@@ -153,22 +156,19 @@ impl Network {
         from_ms(self.legs[side as usize][leg].fails_at)
     }
 
-    /// The circuit has failed; another is built in its place, and up at the moment that is returned.
-    pub(crate) fn rebuild(&mut self, side: Side, index: usize) -> Timestamp {
+    /// The circuit has failed; another is up in its place at `back_at`.
+    pub(crate) fn rebuild(&mut self, side: Side, index: usize, back_at: Timestamp) {
         let leg = &mut self.legs[side as usize][index];
-        leg.generation += 1;
-        let (generation, failed) = (leg.generation, leg.fails_at);
-        let built = build_time(&mut leg.random).as_secs_f64() * 1e3;
-        leg.back_at = failed + built * self.scenario.mode.build_factor();
-        leg.fails_at = leg.back_at
-            + leg
-                .random
-                .exponential(HOUR / self.scenario.failures_per_hour);
-        leg.lines = lines(&self.scenario, self.seed, side, index, generation);
-        from_ms(leg.back_at)
+        leg.back_at = ms(back_at);
+        self.renew(side, index, back_at);
     }
 
-    /// How long it takes to build a circuit that takes this one's place.
+    /// From `up_at` on there will be another circuit in its place; `None`: there will not.
+    pub(crate) fn leaves(&mut self, side: Side, index: usize, up_at: Option<Timestamp>) {
+        self.legs[side as usize][index].leaves_at = up_at.map_or(f64::INFINITY, ms);
+    }
+
+    /// How long it takes to build another circuit in the place of this one.
     pub(crate) fn build_time(&mut self, side: Side, index: usize) -> Duration {
         let leg = &mut self.legs[side as usize][index];
         build_time(&mut leg.random).mul_f64(self.scenario.mode.build_factor())
@@ -177,14 +177,18 @@ impl Network {
     /// A circuit behind the same guard takes this one's place.
     pub(crate) fn replace(&mut self, side: Side, index: usize, now: Timestamp) {
         let leg = &mut self.legs[side as usize][index];
-        leg.generation += 1;
         leg.replaced += 1;
-        let lasts = leg
-            .random
-            .exponential(HOUR / self.scenario.failures_per_hour);
-        leg.fails_at = ms(now) + lasts;
-        let generation = leg.generation;
-        leg.lines = lines(&self.scenario, self.seed, side, index, generation);
+        leg.leaves_at = f64::INFINITY;
+        self.renew(side, index, now);
+    }
+
+    /// The next circuit of a leg, up at `up_at`.
+    fn renew(&mut self, side: Side, index: usize, up_at: Timestamp) {
+        let per_hour = self.scenario.failures_per_hour;
+        let leg = &mut self.legs[side as usize][index];
+        leg.generation += 1;
+        leg.fails_at = ms(up_at) + leg.random.exponential(HOUR / per_hour);
+        leg.lines = lines(&self.scenario, self.seed, side, index, leg.generation);
     }
 
     fn leg(&self, side: Side, leg: LegIndex) -> Option<&Leg> {

@@ -4,7 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Arrival, Mode, Observer, Outcome, Part, Scenario, Side, Traces, run};
+use tacit_circuits::{
+    Arrival, Mode, Observer, Outcome, Part, Scenario, Side, Traces, replay, run,
+};
 
 fn minute(mode: Mode) -> Scenario {
     let mut scenario = Scenario::new(mode);
@@ -188,6 +190,51 @@ fn tacit_alone_replaces_bad_circuits_and_gains_by_it() {
         );
         assert!(better < kept, "{mode}: {better} {kept}");
     }
+}
+
+/// Whoever is given another's replacements has its circuits, whether others fail meanwhile or not.
+#[test]
+fn replayed_replacements_are_the_same_circuits_at_the_same_times() {
+    for (mode, failures_per_hour) in [(Mode::Turn, 0.1), (Mode::Turn, 60.0), (Mode::Onion, 60.0)] {
+        let mut scenario = minute(mode);
+        scenario.failures_per_hour = failures_per_hour;
+        for seed in 0..3 {
+            scenario.replace = true;
+            let ours = run(&scenario, Kind::Tacit, seed, &mut ());
+            assert!(ours.replacements > 2, "{mode}: {}", ours.replacements);
+            scenario.replace = false;
+            let again = replay(&scenario, Kind::Tacit, seed, &ours.renewals, &mut ());
+            assert_eq!(ours, again, "the same strategy has the same call");
+            let oracle = replay(&scenario, Kind::Oracle, seed, &ours.renewals, &mut ());
+            let circuits = |o: &Outcome| (o.replacements, o.failures, o.renewals.clone());
+            assert_eq!(circuits(&oracle), circuits(&ours));
+            let kept = run(&scenario, Kind::Oracle, seed, &mut ());
+            assert_ne!(kept.network, oracle.network);
+        }
+    }
+}
+
+/// The two halves of an onion leg are one circuit to its users: it goes as a whole.
+#[test]
+fn an_onion_leg_fails_as_a_whole() {
+    let mut scenario = minute(Mode::Onion);
+    scenario.legs = 1;
+    scenario.failures_per_hour = 300.0;
+    let mut arrivals = Arrivals::default();
+    let outcome = run(&scenario, Kind::Single, 11, &mut arrivals);
+    assert!(outcome.failures > 3);
+    // A new leg takes three circuits' time to build, in which nothing comes from either side.
+    let times = |from: Side| {
+        let of_side = arrivals.0.iter().filter(move |a| a.from == from);
+        of_side.map(|a| a.sent_at).collect::<Vec<_>>()
+    };
+    let pauses = |sent: &[tacit_types::Timestamp]| {
+        let pause = |pair: &[tacit_types::Timestamp]| pair[1].saturating_since(pair[0]);
+        let long = |pause: &Duration| *pause > Duration::from_millis(700);
+        sent.windows(2).map(pause).filter(long).count()
+    };
+    let [ours, theirs] = Side::BOTH.map(|side| pauses(&times(side)));
+    assert!(ours > 2 && ours.abs_diff(theirs) <= 1, "{ours} {theirs}");
 }
 
 #[test]
