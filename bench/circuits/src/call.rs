@@ -20,7 +20,7 @@ use crate::frames::Frames;
 use crate::network::{Network, Side};
 use crate::random::derive;
 use crate::scenario::{Mode, Scenario};
-use crate::strategies::{Kind, Note, Received, Strategy};
+use crate::strategies::{Contents, Kind, Note, Older, Received, Strategy};
 
 /// Percentiles count from here: before, nothing can be known of the circuits.
 pub const WARM_UP: Duration = Duration::from_secs(5);
@@ -38,6 +38,8 @@ pub struct Arrival {
     pub packet: u32,
     /// The path it took.
     pub path: Path,
+    /// What it has beside its newest frame.
+    pub older: Older,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When it arrived.
@@ -57,8 +59,14 @@ pub struct Renewal {
 
 /// Hears of everything that arrives, in the order in which it does.
 pub trait Observer {
-    /// `from` is about to send packets this far apart, each with so many of the ones before it.
-    fn begins(&mut self, _from: Side, _interval: Duration, _repeats: u32) {}
+    /// `from` is about to send packets like these.
+    fn begins(&mut self, _from: Side, _contents: &Contents) {}
+
+    /// What there is room for beside frame `newest` of `from`, in a packet of ours with so many
+    /// reports: that depends on what is spoken.
+    fn room(&mut self, _from: Side, _newest: u32, _reports: usize) -> Older {
+        Older::USUAL
+    }
 
     /// A copy of a packet has arrived.
     fn arrived(&mut self, arrival: &Arrival);
@@ -72,8 +80,8 @@ impl Observer for () {
 /// What a call was like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Network delay of the media of both directions: from when it was handed over to the first
-    /// packet with it that arrives.
+    /// Network delay of the frames of both directions: from when one is ready, which with two in a
+    /// packet is before that is sent for the older, to the first packet with it that arrives.
     pub network: Delays,
     /// Copies that were sent, both directions together.
     pub cells: u64,
@@ -89,6 +97,7 @@ pub struct Outcome {
 struct Flight {
     from: Side,
     packet: u32,
+    older: Older,
     path: Path,
     sent_at: Timestamp,
     note: usize,
@@ -177,10 +186,10 @@ impl<O: Observer> Call<'_, O> {
                 self.push(fails_at, Event::Failed(side, leg));
             }
             let strategy = &self.strategies[side as usize];
-            let interval = strategy.interval();
-            self.observer.begins(side, interval, strategy.repeats());
+            let contents = strategy.contents();
+            self.observer.begins(side, &contents);
             // The two media clocks are not in step.
-            let phase = interval * (side as u32) / 3;
+            let phase = contents.interval * (side as u32) / 3;
             self.push(Timestamp::ZERO + phase, Event::Slot(side, 0));
         }
     }
@@ -211,15 +220,19 @@ impl<O: Observer> Call<'_, O> {
             return;
         }
         let strategy = &mut self.strategies[side as usize];
-        let next = now + strategy.interval();
+        let contents = strategy.contents();
         let copies = strategy.send(packet, &mut self.network, now);
         let note = strategy.note(now);
-        self.frames[side as usize].push(packet, now);
+        let newest = contents.newest(packet);
+        let room = |observer: &mut O| observer.room(side, newest, note.reports());
+        let older = contents.older.unwrap_or_else(|| room(self.observer));
+        self.frames[side as usize].push(&contents, packet, now);
         for path in copies.iter() {
             self.cells += 1;
             let flight = Flight {
                 from: side,
                 packet,
+                older,
                 path,
                 sent_at: now,
                 note: self.keep(note),
@@ -232,7 +245,7 @@ impl<O: Observer> Call<'_, O> {
             let at = self.network.send(side, path.sender, Direction::Up, now);
             self.fly(at, flight, Event::Middle);
         }
-        self.push(next, Event::Slot(side, packet + 1));
+        self.push(now + contents.interval, Event::Slot(side, packet + 1));
         let replace = self.strategies[side as usize].replace(now);
         if let Some(leg) = replace {
             self.ask(side, leg, now);
@@ -311,9 +324,9 @@ impl<O: Observer> Call<'_, O> {
             self.free.push(flight.note);
             return;
         }
-        let sender = &self.strategies[flight.from as usize];
-        let (repeats, half) = (sender.repeats(), sender.repeats_half());
-        self.frames[flight.from as usize].arrived(flight.packet, repeats, half, now);
+        let contents = self.strategies[flight.from as usize].contents();
+        let newest = contents.newest(flight.packet);
+        self.frames[flight.from as usize].arrived(newest, flight.older, now);
         let received = Received {
             packet: flight.packet,
             path: flight.path,
@@ -325,6 +338,7 @@ impl<O: Observer> Call<'_, O> {
             from: flight.from,
             packet: flight.packet,
             path: flight.path,
+            older: flight.older,
             sent_at: flight.sent_at,
             arrived_at: now,
         });

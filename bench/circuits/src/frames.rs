@@ -1,22 +1,22 @@
-//! When each piece of media first arrived.
+//! When each frame first arrived.
 
 use tacit_types::Timestamp;
 
 use crate::call::WARM_UP;
 use crate::delays::Delays;
+use crate::strategies::{Contents, Older};
 
-/// Pieces that can still arrive: 20 s and more. What comes later counts as lost anyhow.
+/// Frames that can still arrive: 20 s and more. What comes later counts as lost anyhow.
 const WINDOW: usize = 1024;
 
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     number: u32,
-    sent_at: Timestamp,
-    /// Its older and its newer half.
-    arrived_at: [Option<Timestamp>; 2],
+    ready_at: Timestamp,
+    arrived_at: Option<Timestamp>,
 }
 
-/// The pieces of one direction.
+/// The frames of one direction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frames {
     window: Vec<Option<Frame>>,
@@ -24,37 +24,32 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// The piece that starts with packet `number` was handed over.
-    pub(crate) fn push(&mut self, number: u32, now: Timestamp) {
+    /// The frames that are new in a packet that is sent now. The newest has just become ready.
+    pub(crate) fn push(&mut self, contents: &Contents, packet: u32, now: Timestamp) {
         if self.window.is_empty() {
             self.window = vec![None; WINDOW];
         }
-        let frame = Frame {
-            number,
-            sent_at: now,
-            arrived_at: [None; 2],
-        };
-        let before = self.window[number as usize % WINDOW].replace(frame);
-        if let Some(frame) = before {
-            count(&mut self.delays, &frame);
+        let newest = contents.newest(packet);
+        for before in (0..contents.new).rev() {
+            let number = newest.saturating_sub(before);
+            let frame = Frame {
+                number,
+                ready_at: now - contents.frame() * before,
+                arrived_at: None,
+            };
+            let last = self.window[number as usize % WINDOW].replace(frame);
+            if let Some(frame) = last {
+                count(&mut self.delays, &frame);
+            }
         }
     }
 
-    /// A packet with this piece and some before it has arrived, and with the newer half of the one
-    /// before those if `half`.
-    pub(crate) fn arrived(&mut self, number: u32, repeats: u32, half: bool, now: Timestamp) {
-        let oldest = number.saturating_sub(repeats);
-        for number in oldest..=number {
+    /// A packet with these has arrived.
+    pub(crate) fn arrived(&mut self, newest: u32, older: Older, now: Timestamp) {
+        for number in older.frames(newest) {
             if let Some(frame) = self.get(number) {
-                for at in &mut frame.arrived_at {
-                    at.get_or_insert(now);
-                }
+                frame.arrived_at.get_or_insert(now);
             }
-        }
-        if let Some(number) = oldest.checked_sub(1).filter(|_| half)
-            && let Some(frame) = self.get(number)
-        {
-            frame.arrived_at[1].get_or_insert(now);
         }
     }
 
@@ -73,12 +68,11 @@ impl Frames {
 }
 
 fn count(delays: &mut Delays, frame: &Frame) {
-    if frame.sent_at < Timestamp::ZERO + WARM_UP {
+    if frame.ready_at < Timestamp::ZERO + WARM_UP {
         return;
     }
-    for arrived_at in frame.arrived_at {
-        delays.record(arrived_at.map(|at| at.saturating_since(frame.sent_at)));
-    }
+    let delay = |at: Timestamp| at.saturating_since(frame.ready_at);
+    delays.record(frame.arrived_at.map(delay));
 }
 
 #[cfg(test)]
@@ -92,17 +86,22 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_restores_what_it_repeats_and_half_a_packet_more() {
+    fn frames_are_timed_from_their_being_ready() {
+        let two = Contents {
+            interval: Duration::from_millis(40),
+            new: 2,
+            older: None,
+        };
         let mut frames = Frames::default();
-        for number in 0..4_u32 {
-            frames.push(number, at(40 * u64::from(number)));
+        for packet in 0..4_u32 {
+            frames.push(&two, packet, at(20 + 40 * u64::from(packet)));
         }
-        frames.arrived(3, 1, true, at(200));
+        // Frames 7, 6, 5 and 3, ready at 140, 120, 100 and 60; the others never come.
+        frames.arrived(7, Older(0b1011), at(200));
         let mut delays = Delays::default();
         frames.finish(&mut delays);
-        // Halves of 3 take 80 ms, of 2 take 120, the newer one of 1 takes 160; the others never come.
         assert_eq!(delays.total(), 8);
-        let quantiles = [0.25, 0.5, 0.6, 0.7].map(|p| delays.quantile(p).unwrap_or(0));
-        assert_eq!(quantiles, [80, 120, 160, crate::delays::LONGEST]);
+        let quantiles = [0.1, 0.25, 0.3, 0.5, 0.6].map(|p| delays.quantile(p).unwrap_or(0));
+        assert_eq!(quantiles, [60, 80, 100, 140, crate::delays::LONGEST]);
     }
 }

@@ -4,9 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{
-    Arrival, Mode, Observer, Outcome, Part, Scenario, Side, Traces, replay, run,
-};
+use tacit_circuits::{Arrival, Mode, Observer, Outcome, Part, Scenario, Side, Traces, replay, run};
 
 fn minute(mode: Mode) -> Scenario {
     let mut scenario = Scenario::new(mode);

@@ -12,6 +12,7 @@ use core::ops::Range;
 use core::time::Duration;
 use std::sync::Arc;
 
+use tacit_circuits::strategies::Older;
 use tacit_codec::{CodecError, Decoder, Encoder, FrameSamples, lookahead};
 use tacit_playout::Pace;
 use tacit_quality::pesq::{PesqError, Scorer};
@@ -213,6 +214,10 @@ impl Listener {
 }
 
 impl Voice for Listener {
+    fn room(&self, newest: u32, reports: usize) -> Older {
+        self.spoken.room(newest, reports)
+    }
+
     fn reach(&self, frame: u32) -> Reach {
         self.frame(frame).reach
     }

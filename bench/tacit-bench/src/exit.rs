@@ -9,6 +9,7 @@ use core::time::Duration;
 use rayon::prelude::*;
 use tacit_circuits::fit::Harness;
 use tacit_circuits::random::{self, Random};
+use tacit_circuits::strategies::{Contents, Older};
 use tacit_circuits::{Arrival, Circuit, Direction, MODEL, Observer as _, Seeds, Setting, Side};
 use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{LegIndex, Path, Timestamp};
@@ -24,6 +25,13 @@ const LENGTH: Duration = Duration::from_secs(30);
 const PATH: Path = Path {
     sender: LegIndex(0),
     receiver: LegIndex(0),
+};
+
+/// One frame in each packet.
+const CONTENTS: Contents = Contents {
+    interval: FRAME_DURATION,
+    new: 1,
+    older: Some(Older::NONE),
 };
 
 /// PESQ-WB of so many calls, rounded up to an even number, with this buffer.
@@ -51,7 +59,7 @@ fn score(studio: &Studio, buffer: Buffer, seed: u64) -> Result<Vec<f64>, AudioEr
         .collect();
     arrivals.sort_by_key(|arrival| arrival.arrived_at);
     for side in Side::BOTH {
-        hearing.begins(side, FRAME_DURATION, 0);
+        hearing.begins(side, &CONTENTS);
     }
     for arrival in arrivals {
         hearing.arrived(&arrival);
@@ -81,6 +89,7 @@ fn stream(side: Side, seed: u64) -> Vec<Arrival> {
                 from: side,
                 packet,
                 path: PATH,
+                older: Older::NONE,
                 sent_at,
                 arrived_at: circuit.send(sent_at),
             }

@@ -6,6 +6,7 @@
 
 use core::time::Duration;
 
+use tacit_circuits::strategies::{Contents, Older};
 use tacit_circuits::{Arrival, Delays, Observer, Side, WARM_UP};
 use tacit_playout::{Config, Loudness, Pace, Playout, Pull};
 use tacit_types::limits::FRAME_DURATION;
@@ -144,6 +145,9 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 /// What is spoken into one end, and what becomes of it at the other.
 pub trait Voice {
+    /// Which frames there is room for beside frame `newest`, in a packet with so many reports.
+    fn room(&self, newest: u32, reports: usize) -> Older;
+
     /// Which frames before it the DRED of a frame restores.
     fn reach(&self, frame: u32) -> Reach;
 
@@ -216,13 +220,12 @@ impl<V: Voice> Hearing<V> {
 }
 
 impl<V: Voice> Observer for Hearing<V> {
-    fn begins(&mut self, from: Side, interval: Duration, repeats: u32) {
-        let ear = &mut self.ears[from as usize];
-        ear.interval = interval;
-        ear.frames = u32::try_from(interval.as_millis() / FRAME_DURATION.as_millis())
-            .unwrap_or(1)
-            .max(1);
-        ear.repeats = repeats;
+    fn begins(&mut self, from: Side, contents: &Contents) {
+        self.ears[from as usize].contents = *contents;
+    }
+
+    fn room(&mut self, from: Side, newest: u32, reports: usize) -> Older {
+        self.ears[from as usize].voice.room(newest, reports)
     }
 
     fn arrived(&mut self, arrival: &Arrival) {
@@ -232,10 +235,7 @@ impl<V: Voice> Observer for Hearing<V> {
 
 /// Who hears one direction.
 struct Ear<V> {
-    /// Between packets, frames that are new in each, and packets that it repeats.
-    interval: Duration,
-    frames: u32,
-    repeats: u32,
+    contents: Contents,
     /// When capture of frame 0 began, microseconds: before the first packet was sent, at 0.
     origin: Option<i64>,
     player: Player,
@@ -347,9 +347,11 @@ impl<V: Voice> Ear<V> {
             },
         };
         Self {
-            interval: FRAME_DURATION,
-            frames: 1,
-            repeats: 0,
+            contents: Contents {
+                interval: FRAME_DURATION,
+                new: 1,
+                older: None,
+            },
             origin: None,
             player,
             voice,
@@ -366,20 +368,24 @@ impl<V: Voice> Ear<V> {
         if arrival.arrived_at >= self.end {
             return;
         }
-        let before = micros(self.interval).saturating_mul(i64::from(arrival.packet) + 1);
+        let before = micros(self.contents.interval).saturating_mul(i64::from(arrival.packet) + 1);
         let sent = arrival.sent_at.signed_micros_since(Timestamp::ZERO);
         self.origin.get_or_insert(sent - before);
         self.pull_until(arrival.arrived_at);
-        let newest = (arrival.packet + 1) * self.frames;
-        let oldest = arrival.packet.saturating_sub(self.repeats) * self.frames;
-        for frame in oldest..newest {
-            let full = self.dred && frame + 1 == newest;
-            let reach = if full {
-                self.voice.reach(frame)
-            } else {
-                Reach::NONE
-            };
-            self.player.insert(frame, reach, arrival.arrived_at);
+        let newest = self.contents.newest(arrival.packet);
+        // Theirs may last longer than those of the playout, which takes them for several.
+        let ours = self.contents.frame().as_millis() / FRAME_DURATION.as_millis();
+        let ours = u32::try_from(ours).unwrap_or(1).max(1);
+        for theirs in arrival.older.frames(newest).rev() {
+            for frame in theirs * ours..(theirs + 1) * ours {
+                let full = self.dred && theirs == newest;
+                let reach = if full {
+                    self.voice.reach(frame)
+                } else {
+                    Reach::NONE
+                };
+                self.player.insert(frame, reach, arrival.arrived_at);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
-use tacit_circuits::strategies::Kind;
+use tacit_circuits::strategies::{Contents, Kind};
 use tacit_circuits::{Arrival, Observer, Side, run};
 use tacit_types::Timestamp;
 
@@ -231,23 +231,27 @@ pub const DRAWN: [Kind; 2] = [Kind::DonarDouble, Kind::Tacit];
 /// Delays of A's packets: seconds, ms.
 #[derive(Default)]
 struct Track {
-    interval: Duration,
-    repeats: u32,
-    /// By packet, when it was handed over.
+    contents: Option<Contents>,
+    /// By frame.
     arrived: Vec<Option<Timestamp>>,
     copies: Vec<(f64, f64)>,
 }
 
 impl Track {
     fn first(&self) -> Vec<(f64, f64)> {
-        let sent = |packet: usize| {
-            let number = u32::try_from(packet).unwrap_or(u32::MAX);
-            Timestamp::ZERO + self.interval.saturating_mul(number)
+        let Some(contents) = self.contents else {
+            return Vec::new();
         };
-        let point = |(packet, at): (usize, &Option<Timestamp>)| {
-            let sent = sent(packet);
-            let delay = (*at)?.saturating_since(sent).as_secs_f64() * 1e3;
-            let second = sent.saturating_since(Timestamp::ZERO).as_secs_f64();
+        // Those that are new in a packet were ready before it was sent, but for the newest.
+        let early = contents.frame() * (contents.new - 1);
+        let ready = |frame: usize| {
+            let number = u32::try_from(frame).unwrap_or(u32::MAX);
+            Timestamp::ZERO + contents.frame().saturating_mul(number) - early
+        };
+        let point = |(frame, at): (usize, &Option<Timestamp>)| {
+            let ready = ready(frame);
+            let delay = (*at)?.saturating_since(ready).as_secs_f64() * 1e3;
+            let second = ready.saturating_since(Timestamp::ZERO).as_secs_f64();
             Some((second, delay))
         };
         self.arrived.iter().enumerate().filter_map(point).collect()
@@ -255,9 +259,9 @@ impl Track {
 }
 
 impl Observer for Track {
-    fn begins(&mut self, from: Side, interval: Duration, repeats: u32) {
+    fn begins(&mut self, from: Side, contents: &Contents) {
         if from == Side::A {
-            (self.interval, self.repeats) = (interval, repeats);
+            self.contents = Some(*contents);
         }
     }
 
@@ -269,12 +273,15 @@ impl Observer for Track {
         let second = arrival.sent_at.saturating_since(Timestamp::ZERO);
         self.copies
             .push((second.as_secs_f64(), delay.as_secs_f64() * 1e3));
-        let newest = arrival.packet as usize;
-        if self.arrived.len() <= newest {
-            self.arrived.resize(newest + 1, None);
+        let Some(contents) = self.contents else {
+            return;
+        };
+        let newest = contents.newest(arrival.packet);
+        if self.arrived.len() <= newest as usize {
+            self.arrived.resize(newest as usize + 1, None);
         }
-        for packet in newest.saturating_sub(self.repeats as usize)..=newest {
-            self.arrived[packet].get_or_insert(arrival.arrived_at);
+        for frame in arrival.older.frames(newest) {
+            self.arrived[frame as usize].get_or_insert(arrival.arrived_at);
         }
     }
 }

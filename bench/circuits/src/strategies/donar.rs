@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use tacit_types::{LegIndex, Path, Timestamp};
 
-use super::{COPIES, Copies, LINKS, Note, PAST_LINKS, Received, Strategy};
+use super::{COPIES, Contents, Copies, LINKS, Note, Older, PAST_LINKS, Received, Strategy};
 use crate::network::{Network, Side};
 
 /// Time between rankings.
@@ -191,12 +191,8 @@ impl Donar {
 }
 
 impl Strategy for Donar {
-    fn interval(&self) -> Duration {
-        Duration::from_millis(40)
-    }
-
-    fn repeats(&self) -> u32 {
-        1
+    fn contents(&self) -> Contents {
+        Contents::plain(Duration::from_millis(40), Older(0b1))
     }
 
     fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use tacit_types::{LegIndex, Path, Timestamp};
 
-use super::{Copies, Note, Received, Strategy};
+use super::{Contents, Copies, Note, Older, Received, Strategy};
 use crate::network::{Network, Side};
 
 /// The first circuits of the call.
@@ -27,12 +27,8 @@ impl Fixed {
 }
 
 impl Strategy for Fixed {
-    fn interval(&self) -> Duration {
-        Duration::from_millis(40)
-    }
-
-    fn repeats(&self) -> u32 {
-        0
+    fn contents(&self) -> Contents {
+        Contents::plain(Duration::from_millis(40), Older::NONE)
     }
 
     fn send(&mut self, _: u32, _: &mut Network, _: Timestamp) -> Copies {

@@ -22,7 +22,9 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
+use tacit_packet::limits::REPORT_REPEATS;
 use tacit_packet::{MediaTime, Reports};
+use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{Path, Timestamp};
 
 use self::oracle::{Disturbance, Oracle};
@@ -32,9 +34,69 @@ use crate::scenario::Scenario;
 /// Copies of one packet that go out at once, at most.
 pub const COPIES: usize = 2;
 
-/// Older frames in a packet of 20 ms: what there is room for in speech (docs/decisions/0015). In
-/// pauses there would be two more.
-const TACIT_REPEATS: u32 = 4;
+/// What is in a strategy's packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// Time between packets, which is also what a packet holds of new media.
+    pub interval: Duration,
+    /// Frames that are new in each.
+    pub new: u32,
+    /// Those before its newest that each has beside it; `None`: as many as there is room for.
+    pub older: Option<Older>,
+}
+
+impl Contents {
+    /// One frame that is new, and so many before it.
+    const fn plain(interval: Duration, older: Older) -> Self {
+        Self {
+            interval,
+            new: 1,
+            older: Some(older),
+        }
+    }
+
+    /// Ours: frames of 20 ms, so many of them new.
+    fn filled(new: u32) -> Self {
+        Self {
+            interval: FRAME_DURATION * new,
+            new,
+            older: None,
+        }
+    }
+
+    /// How long a frame is.
+    #[must_use]
+    pub fn frame(&self) -> Duration {
+        self.interval / self.new.max(1)
+    }
+
+    /// The newest frame of a packet.
+    #[must_use]
+    pub const fn newest(&self, packet: u32) -> u32 {
+        packet
+            .saturating_add(1)
+            .saturating_mul(self.new)
+            .saturating_sub(1)
+    }
+}
+
+/// Frames before the newest that are in a packet too: bit `k` is the one that is `k + 1` older.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Older(pub u8);
+
+impl Older {
+    /// None.
+    pub const NONE: Self = Self(0);
+    /// Four: what there mostly is room for in speech (docs/decisions/0015).
+    pub const USUAL: Self = Self(0b1111);
+
+    /// All frames of the packet whose newest is `newest`, that one first.
+    pub fn frames(self, newest: u32) -> impl DoubleEndedIterator<Item = u32> {
+        let has = move |back: &u32| *back == 0 || self.0 >> (back - 1) & 1 == 1;
+        let number = move |back: u32| newest.checked_sub(back);
+        (0..=u8::BITS).filter(has).filter_map(number)
+    }
+}
 
 /// The paths of one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,6 +157,17 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// Reports of arrivals that take room in the packet; what foresees everything is taken to have as
+    /// many as there are usually.
+    pub(crate) fn reports(&self) -> usize {
+        match self {
+            Self::Arrivals { reports, .. } => reports.as_slice().len(),
+            Self::Nothing | Self::Scores { .. } => usize::from(REPORT_REPEATS),
+        }
+    }
+}
+
 /// Donar tells the links of half as many packets as there are links.
 pub const PAST_LINKS: usize = 6;
 
@@ -111,16 +184,8 @@ pub struct Received<'a> {
 
 /// One side's half of a strategy. The two sides of a call never see each other's state, only packets.
 pub trait Strategy {
-    /// Time between packets, which is also what a packet holds of new media.
-    fn interval(&self) -> Duration;
-
-    /// How many of the packets before it a packet repeats.
-    fn repeats(&self) -> u32;
-
-    /// Whether it also repeats the newer half of the one before those.
-    fn repeats_half(&self) -> bool {
-        false
-    }
+    /// What is in its packets.
+    fn contents(&self) -> Contents;
 
     /// Where packet number `packet` goes. Only `oracle` and `bound` look at the network.
     fn send(&mut self, packet: u32, network: &mut Network, now: Timestamp) -> Copies;

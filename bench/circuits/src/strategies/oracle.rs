@@ -10,11 +10,9 @@
 //!
 //! `bound` does the same with packets that do not disturb each other. No strategy can reach it.
 
-use core::time::Duration;
-
 use tacit_types::{LegIndex, Path, Timestamp};
 
-use super::{Copies, Note, Received, Strategy, TACIT_REPEATS};
+use super::{Contents, Copies, Note, Received, Strategy};
 use crate::circuit::Direction;
 use crate::network::{Network, Side};
 use crate::scenario::{Mode, Scenario};
@@ -142,12 +140,8 @@ impl Oracle {
 }
 
 impl Strategy for Oracle {
-    fn interval(&self) -> Duration {
-        Duration::from_millis(20)
-    }
-
-    fn repeats(&self) -> u32 {
-        TACIT_REPEATS
+    fn contents(&self) -> Contents {
+        Contents::filled(1)
     }
 
     fn send(&mut self, _: u32, network: &mut Network, now: Timestamp) -> Copies {
@@ -180,6 +174,8 @@ impl Strategy for Oracle {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     /// One side's packets through the network in the order of events, as a call does it.

@@ -1,12 +1,10 @@
 //! `tacit`: the production scheduler, told by production reports that ride in the packets.
 
-use core::time::Duration;
-
 use tacit_packet::{MediaTime, ReportCollector};
 use tacit_paths::{Allowance, Config, Replacer, Scheduler};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
-use super::{Copies, Note, Received, Strategy, TACIT_REPEATS};
+use super::{Contents, Copies, Note, Received, Strategy};
 use crate::network::{Network, Side};
 use crate::scenario::{Mode, Scenario};
 
@@ -17,9 +15,7 @@ pub(super) struct Tacit {
     legs: u8,
     scheduler: Scheduler,
     reports: ReportCollector,
-    interval: Duration,
-    /// Frames that are new in a packet, and repeated in it.
-    frames: (u32, u32),
+    contents: Contents,
     /// Of the side that opens legs; of onion legs that is who calls.
     replacer: Option<Replacer>,
 }
@@ -38,8 +34,7 @@ impl Tacit {
             legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
             scheduler: Scheduler::new(Config::new(kind), seed),
             reports: ReportCollector::default(),
-            interval: Duration::from_secs(1) / scenario.cells_per_second.max(1),
-            frames: frames(scenario.cells_per_second),
+            contents: Contents::filled(50_u32.div_ceil(scenario.cells_per_second.max(1))),
             replacer: opens.then(|| Replacer::new(allowance, Timestamp::ZERO)),
         };
         for leg in 0..tacit.legs {
@@ -72,26 +67,9 @@ impl Tacit {
     }
 }
 
-/// How many frames of 20 ms are new in a packet when there are `cells` a second, and how many are
-/// repeated in it: the newest there are, as the packetizer does it.
-fn frames(cells: u32) -> (u32, u32) {
-    let new = 50_u32.div_ceil(cells.max(1)).max(1);
-    (new, (TACIT_REPEATS + 1).saturating_sub(new))
-}
-
 impl Strategy for Tacit {
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-
-    fn repeats(&self) -> u32 {
-        let (new, repeated) = self.frames;
-        repeated / new
-    }
-
-    fn repeats_half(&self) -> bool {
-        let (new, repeated) = self.frames;
-        2 * (repeated % new) >= new
+    fn contents(&self) -> Contents {
+        self.contents
     }
 
     fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {
