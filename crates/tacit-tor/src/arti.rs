@@ -4,6 +4,7 @@
 //! vanguards' maintenance task holds its directory manager while it waits for that manager's events,
 //! so a client that was merely dropped would run on.
 
+mod acks;
 mod bootstrap;
 mod config;
 mod connect;
@@ -22,6 +23,7 @@ use tor_rtcompat::tokio::TokioRustlsRuntime;
 use tor_rtcompat::{CompoundRuntime, RuntimeSubstExt as _};
 
 use crate::{ArtiConfig, DiscoveryKey, TorError, TorErrorKind, TorProgress};
+use acks::Acks;
 use tcp::TunedTcp;
 
 /// The runtime that Arti sees: tokio, rustls, and our TCP.
@@ -58,6 +60,7 @@ struct Shared {
     config: ArtiConfig,
     /// Which discovery key Arti holds for which service.
     discovery: Mutex<HashMap<OnionKey, DiscoveryKey>>,
+    acks: Acks,
     /// Ends connections that are being made.
     stop: watch::Sender<bool>,
 }
@@ -80,7 +83,8 @@ impl Client {
         let arti_config = config::build(&config)?;
         let runtime = OwnRuntime::new()?;
         let tokio = runtime.for_arti()?;
-        let tor = TorClient::with_runtime(tokio.with_tcp_provider(TunedTcp::new(tokio.clone())))
+        let acks = Acks::default();
+        let tor = TorClient::with_runtime(tokio.with_tcp_provider(TunedTcp::new(acks.clone())))
             .config(arti_config)
             .create_unbootstrapped_async()
             .await
@@ -93,6 +97,7 @@ impl Client {
             running: Mutex::new(Some(Running { tor, runtime, lock })),
             config,
             discovery: Mutex::default(),
+            acks,
             stop: watch::Sender::new(false),
         })))
     }
@@ -111,6 +116,10 @@ impl Client {
             .as_ref()
             .ok_or(TorError::new(TorErrorKind::Stopped))?;
         Ok((Arc::clone(&running.tor), running.runtime.handle().clone()))
+    }
+
+    pub(crate) fn acknowledge_at_once(&self, wanted: bool) {
+        self.0.acks.at_once(wanted);
     }
 
     pub(crate) async fn shutdown(&self) {

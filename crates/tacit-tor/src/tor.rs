@@ -63,6 +63,14 @@ impl Tor {
         }
     }
 
+    /// Whether Arti's connections acknowledge at once what guards send, as they do unless this says
+    /// otherwise; for measurements of what that is worth. A system tor's connections are its own.
+    pub fn acknowledge_at_once(&self, wanted: bool) {
+        if let Backend::Arti(client) = &self.0 {
+            client.acknowledge_at_once(wanted);
+        }
+    }
+
     /// Withdraws all services, closes all circuits and waits for Tor's tasks to end, a few seconds at
     /// most. Streams that the caller still holds fail; later calls give [`TorErrorKind::Stopped`].
     pub async fn shutdown(&self) {
