@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tacit_circuits::fit::{Effort, Harness, stream};
 use tacit_circuits::strategies::Kind;
 use tacit_circuits::{
-    MODEL, Mode, Nagle, Part, Problem, Scenario, Trace, Traces, VERSION, random, run,
+    Client, Clients, MODEL, Mode, Part, Problem, Scenario, Trace, Traces, VERSION, random, run,
 };
 
 /// Seed of the streams that can be replayed: that of the `fit` example's report.
@@ -80,9 +80,10 @@ fn set(scenario: &mut Scenario, setting: &str) -> Result<(), Box<dyn std::error:
             scenario.traces = Some((traces, Part::Tuning));
         }
         "congestion" => scenario.params.queue = MODEL.congested(value).queue,
-        "nagle" if value <= 0.0 => scenario.nagle = Nagle::Nowhere,
-        "nagle" if value < 1.0 => scenario.nagle = Nagle::NotAtClient,
-        "nagle" => scenario.nagle = Nagle::Everywhere,
+        "nagle" => scenario.nagle = value > 0.0,
+        "quickack" => scenario.quick_ack = value > 0.0,
+        "clients" if value <= 0.0 => scenario.clients = Clients::All(Client::CTor),
+        "clients" => scenario.clients = Clients::All(Client::Tacit),
         "replace" => scenario.replace = value > 0.0,
         "cells" => scenario.cells_per_second = if value < 50.0 { 25 } else { 50 },
         "guard" => scenario.params.persistence.guard = value,

@@ -1,12 +1,12 @@
 //! One simulated call: two people, a strategy each, and the circuits between them.
 //!
 //! ```text
-//!   slot ─► strategy A ─► copies ─► up half ─► middle ─► down half ─► strategy B
-//!           strategy B ─► copies ─► …                              ─► strategy A
+//!   slot ─► strategy A ─► copies ─► up half ─► middle ─► down half ─► guard ─► strategy B
+//!           strategy B ─► copies ─► …                                       ─► strategy A
 //! ```
 //!
-//! Events happen in the order of their times, so that each half is given its packets in the order in
-//! which they come to it.
+//! Events happen in the order of their times, so that each half, and each guard's connection to its
+//! client, is given its packets in the order in which they come to it.
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -115,6 +115,8 @@ enum Event {
     Built(Side, u8, usize),
     /// Comes to the second half.
     Middle(Flight),
+    /// Comes to the connection between the guard and its client.
+    Guard(Flight),
     Arrives(Flight),
     Slot(Side, u32),
 }
@@ -154,9 +156,22 @@ pub fn replay<O: Observer>(
 ) -> Outcome {
     let start =
         |side: Side| kind.start(side, scenario, derive(derive(seed, STRATEGY), side as u64));
+    let strategies = [start(Side::A), start(Side::B)];
+    run_with(scenario, strategies, seed, renewals, observer)
+}
+
+/// The same with any strategies, A's and B's.
+pub fn run_with<O: Observer>(
+    scenario: &Scenario,
+    strategies: [Box<dyn Strategy>; 2],
+    seed: u64,
+    renewals: &[Renewal],
+    observer: &mut O,
+) -> Outcome {
+    let clients = [0, 1].map(|side| scenario.clients.of(strategies[side].client()));
     let mut call = Call {
-        network: Network::new(scenario, seed),
-        strategies: [start(Side::A), start(Side::B)],
+        network: Network::new(scenario, clients, seed),
+        strategies,
         observer,
         queue: BinaryHeap::new(),
         queued: 0,
@@ -206,6 +221,7 @@ impl<O: Observer> Call<'_, O> {
         match event {
             Event::Slot(side, packet) => self.slot(side, packet, now),
             Event::Middle(flight) => self.forward(flight, now),
+            Event::Guard(flight) => self.leave_guard(flight, now),
             Event::Arrives(flight) => self.arrive(flight, now),
             Event::Failed(side, leg) => self.fail(side, leg, now),
             Event::Asked(side, leg) => self.ask(side, leg, now),
@@ -314,6 +330,16 @@ impl<O: Observer> Call<'_, O> {
         let network = &mut self.network;
         let at = whole
             .then(|| network.send(side, flight.path.receiver, Direction::Down, now))
+            .flatten();
+        self.fly(at, flight, Event::Guard);
+    }
+
+    fn leave_guard(&mut self, flight: Flight, now: Timestamp) {
+        let side = flight.from.other();
+        let leg = flight.path.receiver;
+        let same = self.network.replaced(side, leg) == flight.replaced[1];
+        let at = same
+            .then(|| self.network.leave_guard(side, leg, now))
             .flatten();
         self.fly(at, flight, Event::Arrives);
     }

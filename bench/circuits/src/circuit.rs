@@ -8,17 +8,17 @@ use crate::nagle::{Hop, PACKETS_IN_SEGMENT};
 use crate::noise::Noise;
 use crate::params::Params;
 use crate::place::Place;
-use crate::quality::{Quality, Seeds, lasting};
+use crate::quality::{Quality, Seeds, lasting, of_guard};
 use crate::random::{derive, unit};
 use crate::stalls::Stalls;
 
 /// KIST's scheduling interval, `KISTSchedRunInterval` of tor's param-spec.
 const KIST: f64 = 10.0;
 
-/// Seconds between packets that stand for "none before": nothing waits for what follows so late.
-const FIRST_SPACING: f64 = 1_000.0;
+/// Time between packets that stands for "none before", ms: nothing waits for what follows so late.
+pub(crate) const FIRST_SPACING: f64 = 1_000.0;
 /// Weight of the last spacing in the running mean.
-const SPACING_GAIN: f64 = 0.25;
+pub(crate) const SPACING_GAIN: f64 = 0.25;
 
 const FLOOR: u64 = 1;
 const CLIENT: u64 = 2;
@@ -46,8 +46,10 @@ pub struct Setting {
     pub ends: [Place; 2],
     /// Stretches the floor: onion circuits have longer halves.
     pub floor_factor: f64,
-    /// Whether Nagle's algorithm is on, as in tor's sockets, on the first and on the last hop. In
-    /// between, connections are busy with other traffic, and nothing waits for it.
+    /// Whether Nagle's algorithm is on, as in tor's sockets, on the first and on the last hop, for this
+    /// circuit by itself. In between, connections are busy with other traffic, and nothing waits for
+    /// it. In a call the hop between client and guard is a [`Connection`](crate::Connection), which is
+    /// shared.
     pub nagle: [bool; 2],
     /// Packets that fill a segment on each of these two hops.
     pub in_segment: [f64; 2],
@@ -242,14 +244,31 @@ impl Circuit {
 }
 
 fn floor(params: &Params, seeds: Seeds, setting: &Setting) -> f64 {
-    let spread =
-        |label: u64, sigma: f64| (sigma * lasting(seeds, label, params.persistence.guard)).exp();
+    let share = params.persistence.guard;
+    let floor = floor_between(params, setting.ends, |label| lasting(seeds, label, share));
+    floor * setting.floor_factor
+}
+
+/// The floor of circuits behind a guard as far as it is the guard's: that of a median one.
+pub(crate) fn guard_floor(params: &Params, guard: u64, client: Place) -> f64 {
+    let share = params.persistence.guard;
+    floor_between(params, [client, Place::De], |label| {
+        of_guard(guard, label, share)
+    })
+}
+
+/// `number` is the standard normal number behind each of the three parts.
+fn floor_between(
+    params: &Params,
+    [client, server]: [Place; 2],
+    number: impl Fn(u64) -> f64,
+) -> f64 {
+    let spread = |label: u64, sigma: f64| (sigma * number(label)).exp();
     let access = |label: u64, place: Place| {
         params.access[place.index()] * spread(label, params.access_spread)
     };
-    let [client, server] = setting.ends;
     let relays = params.floor * spread(FLOOR, params.floor_spread);
-    (relays + access(CLIENT, client) + access(SERVER, server)) * setting.floor_factor
+    relays + access(CLIENT, client) + access(SERVER, server)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]

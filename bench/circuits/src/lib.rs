@@ -11,6 +11,9 @@
 //!      strategy ◄─ down half ◄─────────────────────────◄─ up half ◄─       strategy
 //! ```
 //!
+//! In a call the hop between client and guard is a [`Connection`] of all legs behind that guard,
+//! instead of each circuit's own.
+//!
 //! Time is virtual and everything is drawn from a seed: same seed, same delays. What happens to a
 //! circuit at a moment does not depend on what was sent before, but for what a packet's own
 //! predecessors cause (Nagle's algorithm, losses, order), so strategies on the same seed meet the same
@@ -36,6 +39,7 @@
 mod build;
 mod call;
 mod circuit;
+mod connection;
 mod delays;
 pub mod fit;
 mod frames;
@@ -52,13 +56,14 @@ pub mod strategies;
 mod trace;
 
 pub use build::build_time;
-pub use call::{Arrival, Observer, Outcome, Renewal, WARM_UP, replay, run};
+pub use call::{Arrival, Observer, Outcome, Renewal, WARM_UP, replay, run, run_with};
 pub use circuit::{Circuit, Direction, Setting};
+pub use connection::{Connection, Ends};
 pub use delays::{Delays, LONGEST};
 pub use nagle::PACKETS_IN_SEGMENT;
 pub use network::{Network, Side};
 pub use params::{CONGESTION, CORRELATION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
 pub use place::{Place, UnknownPlace};
 pub use quality::Seeds;
-pub use scenario::{Mode, Nagle, Scenario, UnknownMode};
+pub use scenario::{Client, Clients, Mode, Scenario, UnknownMode};
 pub use trace::{Part, Problem, Trace, TraceError, Traces};

@@ -1,4 +1,4 @@
-//! Nagle's algorithm on one hop: a small segment waits while an earlier one is unacknowledged.
+//! Nagle's algorithm: a small segment waits while an earlier one is unacknowledged.
 //!
 //! ```text
 //!   in    1    2  3  4     5  6
@@ -13,20 +13,68 @@ use crate::random::{Random, gauss};
 /// Packets that fill a segment: 3 × 543 bytes of a cell in TLS, or 3 × 448 bytes behind the exit.
 pub const PACKETS_IN_SEGMENT: f64 = 3.0;
 
-/// One hop.
+/// The segment that is being filled, or left last.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    packets: f64,
+    leaves: f64,
+    /// Packets that it still has room for.
+    room: f64,
+}
+
+impl Segment {
+    /// `packets` fill it.
+    pub(crate) const fn new(packets: f64) -> Self {
+        Self {
+            packets,
+            leaves: f64::NEG_INFINITY,
+            room: 0.0,
+        }
+    }
+
+    /// When a packet that comes at `at` leaves, if it still gets into the segment.
+    pub(crate) fn joined(&mut self, at: f64) -> Option<f64> {
+        let joins = at <= self.leaves && self.room > 0.0;
+        joins.then(|| {
+            self.room -= 1.0;
+            self.leaves
+        })
+    }
+
+    /// When the segment leaves that a packet at `at` begins, if others follow `spacing` apart and what
+    /// left before is acknowledged at `acked_at`.
+    ///
+    /// A later packet may fill the segment and set this one free. So that the answer is known at
+    /// once, the next ones are taken to come as the last ones came. The packet that fills a segment
+    /// fits in part only, and waits for the next one.
+    pub(crate) fn begin(&mut self, at: f64, spacing: f64, acked_at: f64) -> f64 {
+        self.leaves = if at >= acked_at {
+            self.room = 0.0;
+            at
+        } else {
+            self.room = self.packets - 2.0;
+            let filled = at + (self.packets - 1.0) * spacing;
+            acked_at.min(filled).max(self.leaves)
+        };
+        self.leaves
+    }
+
+    /// What comes at the very moment at which the segment leaves is written with it.
+    pub(crate) fn open(&mut self) {
+        self.room = self.room.max(self.packets - 2.0);
+    }
+}
+
+/// One hop of one circuit, by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Hop {
     random: Random,
     /// Median time until an acknowledgement; 0 where the algorithm is off.
     ack: f64,
     jitter: f64,
-    in_segment: f64,
+    segment: Segment,
     /// When what was sent last is acknowledged.
     acked_at: f64,
-    /// When the batch that waits, or waited last, leaves.
-    batch_leaves: f64,
-    /// Packets that it still has room for.
-    room: f64,
 }
 
 impl Hop {
@@ -35,35 +83,20 @@ impl Hop {
             random: Random::new(seed),
             ack,
             jitter,
-            in_segment,
+            segment: Segment::new(in_segment),
             acked_at: f64::NEG_INFINITY,
-            batch_leaves: f64::NEG_INFINITY,
-            room: 0.0,
         }
     }
 
     /// When a packet leaves that comes at `at`, if others follow `spacing` apart.
-    ///
-    /// A later packet may fill the segment and set this one free. So that the answer is known at
-    /// once, the next ones are taken to come as the last ones came. The packet that fills a segment
-    /// fits in part only, and waits for the next one.
     pub(crate) fn pass(&mut self, at: f64, spacing: f64) -> f64 {
         if self.ack <= 0.0 {
             return at;
         }
-        if at <= self.batch_leaves && self.room > 0.0 {
-            self.room -= 1.0;
-            return self.batch_leaves;
+        if let Some(leaves) = self.segment.joined(at) {
+            return leaves;
         }
-        let leaves = if at >= self.acked_at {
-            self.room = 0.0;
-            at
-        } else {
-            self.room = self.in_segment - 2.0;
-            let filled = at + (self.in_segment - 1.0) * spacing;
-            self.acked_at.min(filled).max(self.batch_leaves)
-        };
-        self.batch_leaves = leaves;
+        let leaves = self.segment.begin(at, spacing, self.acked_at);
         self.acked_at = leaves + self.ack * (self.jitter * gauss(self.random.bits())).exp();
         leaves
     }

@@ -1,9 +1,11 @@
-//! The circuits of one call: both people's, each with its two directions.
+//! The circuits of one call: both people's, each with its two directions, and the connections to their
+//! guards, which are shared.
 //!
 //! ```text
-//!            up ──►            down ──►
-//!   A ── circuit i ──┬ TURN ┬── circuit j ── B     any i to any j
-//!   A ── circuit i ──┴  RP  ┴── circuit i ── B     onion: the two halves of link i
+//!           shared        up ──►            down ──►        shared
+//!   A ── connection ── circuit i ──┬ TURN ┬── circuit j ── connection ── B     any i to any j
+//!   A ── connection ── circuit i ──┴  RP  ┴── circuit i ── connection ── B     onion: the halves of
+//!                                                                             link i
 //! ```
 
 use core::time::Duration;
@@ -12,9 +14,10 @@ use tacit_types::{LegIndex, Timestamp};
 
 use crate::build::build_time;
 use crate::circuit::{Circuit, Direction, Setting, from_ms, ms};
+use crate::connection::Connection;
 use crate::quality::Seeds;
 use crate::random::{Random, derive};
-use crate::scenario::{Mode, Scenario};
+use crate::scenario::{Client, Mode, Scenario};
 use crate::trace::Replay;
 
 const HOUR: f64 = 3_600_000.0;
@@ -110,12 +113,14 @@ pub struct Network {
     scenario: Scenario,
     seed: u64,
     legs: [Vec<Leg>; 2],
+    /// By guard. None with recorded circuits, whose delays have what was held at any hop.
+    connections: [Vec<Connection>; 2],
 }
 
 impl Network {
-    /// The circuits that this seed stands for, all of them up.
+    /// The circuits that this seed stands for, all of them up, and the connections of these clients.
     #[must_use]
-    pub fn new(scenario: &Scenario, seed: u64) -> Self {
+    pub fn new(scenario: &Scenario, clients: [Client; 2], seed: u64) -> Self {
         let leg = |side: Side, index: usize| {
             let own = derive(derive(seed, side as u64), index as u64);
             let mut random = Random::new(own);
@@ -132,10 +137,20 @@ impl Network {
             }
         };
         let legs = |side| (0..scenario.legs).map(|index| leg(side, index)).collect();
+        let connection = |side: Side, index: usize| {
+            let ends = scenario.ends(clients[side as usize]);
+            let place = scenario.places[side as usize];
+            let guard = guard(scenario, seed, side, index);
+            Connection::new(&scenario.params, guard, place, ends)
+        };
+        let recorded = scenario.traces.is_some();
+        let guards = if recorded { 0 } else { scenario.guards.max(1) };
+        let connections = |side| (0..guards).map(|index| connection(side, index)).collect();
         Self {
             scenario: scenario.clone(),
             seed,
             legs: [legs(Side::A), legs(Side::B)],
+            connections: [connections(Side::A), connections(Side::B)],
         }
     }
 
@@ -205,7 +220,16 @@ impl Network {
         self.leg(side, leg).map_or(0, |leg| leg.replaced)
     }
 
-    /// Sends on one half; `None` if the packet is lost with its circuit.
+    /// The connection that this leg shares with others.
+    fn connection(&mut self, side: Side, leg: LegIndex) -> Option<&mut Connection> {
+        let connections = &mut self.connections[side as usize];
+        let guard = usize::from(leg.0).checked_rem(connections.len())?;
+        connections.get_mut(guard)
+    }
+
+    /// Sends on one half; `None` if the packet is lost with its circuit. What goes down has yet to
+    /// [leave its guard](Self::leave_guard): returned is when it would be at the client if nothing held
+    /// it there.
     pub(crate) fn send(
         &mut self,
         side: Side,
@@ -213,13 +237,32 @@ impl Network {
         direction: Direction,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let leg = self.legs[side as usize].get_mut(usize::from(leg.0))?;
-        let at = ms(at);
-        if at < leg.back_at {
-            return None;
+        let mut at = ms(at);
+        self.leg_up(side, leg, at)?;
+        if direction == Direction::Up
+            && let Some(connection) = self.connection(side, leg)
+        {
+            at = connection.pass_ms(direction, at);
         }
+        let leg = self.legs[side as usize].get_mut(usize::from(leg.0))?;
         let arrives = leg.lines[direction as usize].pass(at);
         leg.unless_failed(arrives)
+    }
+
+    /// A packet that would be at the client at `at` if its guard held nothing is there then; `None` if
+    /// it is lost with its circuit. To be asked in order of time.
+    pub(crate) fn leave_guard(
+        &mut self,
+        side: Side,
+        leg: LegIndex,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut at = ms(at);
+        self.leg_up(side, leg, at)?;
+        if let Some(connection) = self.connection(side, leg) {
+            at = connection.pass_ms(Direction::Down, at);
+        }
+        self.leg(side, leg)?.unless_failed(at)
     }
 
     /// Nothing of `from` is sent earlier than `at` any more: makes [`peek`](Self::peek) fast.
@@ -232,7 +275,8 @@ impl Network {
         }
     }
 
-    /// What [`send`](Self::send) would say of a packet at `at`, if others come `before` it, in order.
+    /// What [`send`](Self::send) would say of a packet at `at`, if others come `before` it to the half, in
+    /// order.
     pub(crate) fn peek(
         &self,
         side: Side,
@@ -241,8 +285,12 @@ impl Network {
         before: impl Iterator<Item = Timestamp>,
         at: Timestamp,
     ) -> Option<Timestamp> {
-        let at = ms(at);
+        let mut at = ms(at);
+        let guard = usize::from(leg.0).checked_rem(self.connections[side as usize].len());
         let leg = self.leg_up(side, leg, at)?;
+        if let Some(guard) = guard.filter(|_| direction == Direction::Up) {
+            at = self.connections[side as usize][guard].peek_up(at);
+        }
         let mut line = leg.lines[direction as usize].clone();
         for at in before.map(ms).filter(|at| *at >= leg.back_at) {
             line.pass(at);
@@ -279,11 +327,20 @@ impl Network {
     }
 }
 
+/// The seed of a leg's guard. Legs take guards by turns.
+fn guard(scenario: &Scenario, seed: u64, side: Side, index: usize) -> u64 {
+    let guard = 0x9a4d + (index % scenario.guards.max(1)) as u64;
+    derive(person(seed, side), guard)
+}
+
+fn person(seed: u64, side: Side) -> u64 {
+    derive(seed, 0xa0 + side as u64)
+}
+
 /// Both directions of one circuit.
 fn lines(scenario: &Scenario, seed: u64, side: Side, index: usize, generation: u64) -> [Line; 2] {
-    let person = derive(seed, 0xa0 + side as u64);
-    let guard = derive(person, 0x9a4d + (index % scenario.guards.max(1)) as u64);
-    let circuit = derive(derive(person, index as u64), generation);
+    let guard = guard(scenario, seed, side, index);
+    let circuit = derive(derive(person(seed, side), index as u64), generation);
     let seeds = Seeds { guard, circuit };
     let line = |direction: Direction| {
         let setting = setting(scenario, side, direction);

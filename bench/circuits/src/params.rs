@@ -96,7 +96,7 @@ pub const MODEL: Params = Params {
 };
 
 /// Goes into every result; changes whenever a number above or a step of the model does.
-pub const VERSION: &str = "tacit-circuits/2";
+pub const VERSION: &str = "tacit-circuits/3";
 
 /// How many times the congestion of [`MODEL`]'s year, 2025, the benchmark's network has.
 ///
@@ -117,14 +117,16 @@ impl Params {
     }
 
     /// [`MODEL`]'s acknowledgements, and nothing else that takes time but the distance: relays that are
-    /// idle, whose circuits all have this one-way floor. What a private network without other traffic
-    /// should be like.
+    /// idle, whose circuits and hops are all alike and have this one-way floor. What a private network
+    /// without other traffic should be like.
     #[must_use]
     pub fn idle(floor: Duration) -> Self {
         Self {
             floor: floor.as_secs_f64() * 1e3,
             floor_spread: 0.0,
             access: [0.0; 3],
+            access_spread: 0.0,
+            ack_spread: 0.0,
             kist_active: 0.0,
             queue: 0.0,
             // So rare that none comes.

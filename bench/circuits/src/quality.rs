@@ -51,6 +51,10 @@ impl Quality {
 
 /// A standard normal number about a circuit that does not change: its floor.
 pub(crate) fn lasting(seeds: Seeds, label: u64, guard: f64) -> f64 {
-    guard.sqrt() * gauss(derive(seeds.guard, label))
-        + (1.0 - guard).sqrt() * gauss(derive(seeds.circuit, label))
+    of_guard(seeds.guard, label, guard) + (1.0 - guard).sqrt() * gauss(derive(seeds.circuit, label))
+}
+
+/// The part of it that is the guard's.
+pub(crate) fn of_guard(seed: u64, label: u64, guard: f64) -> f64 {
+    guard.sqrt() * gauss(derive(seed, label))
 }

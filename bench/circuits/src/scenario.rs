@@ -5,6 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::circuit::Direction;
+use crate::connection::Ends;
 use crate::params::Params;
 use crate::place::Place;
 use crate::trace::{Part, Traces};
@@ -54,15 +55,32 @@ impl FromStr for Mode {
     }
 }
 
-/// Where Nagle's algorithm is on.
+/// A person's Tor client, as its connections to guards go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Nagle {
-    /// At relays, servers and the client's Tor, as with C tor.
-    Everywhere,
-    /// The client's own connection to its guard has it off.
-    NotAtClient,
-    /// Nowhere: what would be if relays turned it off too.
-    Nowhere,
+pub enum Client {
+    /// Tacit's: Arti with `TCP_NODELAY`, which acknowledges at once what comes.
+    Tacit,
+    /// C tor as it is, which sets nothing.
+    CTor,
+}
+
+/// Who has which client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clients {
+    /// Each strategy its own: those that were published had C tor.
+    Own,
+    /// All the same.
+    All(Client),
+}
+
+impl Clients {
+    /// What a strategy has whose own client is `own`.
+    pub(crate) const fn of(self, own: Client) -> Client {
+        match self {
+            Self::Own => own,
+            Self::All(client) => client,
+        }
+    }
 }
 
 /// Everything about a call but its seed and its strategy.
@@ -82,8 +100,13 @@ pub struct Scenario {
     pub correlation: f64,
     /// Stretches the floors of onion circuits: 1.0 to 2.0 is the range of what was measured.
     pub floor_factor: f64,
-    /// Where Nagle's algorithm is on.
-    pub nagle: Nagle,
+    /// Who has which Tor client.
+    pub clients: Clients,
+    /// Whether Tacit's client acknowledges at once.
+    pub quick_ack: bool,
+    /// Whether Nagle's algorithm is on wherever nobody turns it off. `false` is what would be if all
+    /// relays and clients turned it off.
+    pub nagle: bool,
     /// Packets a second and direction of `tacit`: 50, or 25 with two new frames in each. The others
     /// send what they were published with.
     pub cells_per_second: u32,
@@ -109,7 +132,9 @@ impl Scenario {
             guards: 1,
             correlation: 0.0,
             floor_factor: 1.0,
-            nagle: Nagle::Everywhere,
+            clients: Clients::Own,
+            quick_ack: true,
+            nagle: true,
             cells_per_second: 50,
             replace: true,
             failures_per_hour: 0.1,
@@ -118,18 +143,21 @@ impl Scenario {
         }
     }
 
-    /// On which of the two hops of a half Nagle's algorithm is on: between client and guard, and
-    /// behind the exit. A rendezvous joins two relays, whose connection is busy with other traffic.
+    /// On which hops of a circuit by itself Nagle's algorithm holds packets: between exit and TURN
+    /// server, up. The server turns it off, and a rendezvous joins two relays, whose connection is busy
+    /// with other traffic. The hop between client and guard is not the circuit's own.
     pub(crate) fn nagle_hops(&self, direction: Direction) -> [bool; 2] {
-        let far = self.mode == Mode::Turn && self.nagle != Nagle::Nowhere;
-        let client = match self.nagle {
-            Nagle::Everywhere => true,
-            Nagle::NotAtClient => direction == Direction::Down,
-            Nagle::Nowhere => false,
-        };
-        match direction {
-            Direction::Up => [client, far],
-            Direction::Down => [far, client],
+        [
+            false,
+            self.nagle && self.mode == Mode::Turn && direction == Direction::Up,
+        ]
+    }
+
+    /// How the connection to a guard is treated by this client.
+    pub(crate) fn ends(&self, client: Client) -> Ends {
+        Ends {
+            held: [self.nagle && client == Client::CTor, self.nagle],
+            quick_ack: self.quick_ack && client == Client::Tacit,
         }
     }
 }
@@ -139,23 +167,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nagle_is_on_at_the_ends_of_a_circuit_but_not_at_a_rendezvous() {
+    fn only_exits_hold_packets_of_one_circuit() {
         let hops = |mode, nagle| {
             let mut scenario = Scenario::new(mode);
             scenario.nagle = nagle;
             [Direction::Up, Direction::Down].map(|way| scenario.nagle_hops(way))
         };
-        use Nagle::{Everywhere, NotAtClient, Nowhere};
-        assert_eq!(hops(Mode::Turn, Everywhere), [[true, true], [true, true]]);
-        assert_eq!(hops(Mode::Turn, NotAtClient), [[false, true], [true, true]]);
-        assert_eq!(
-            hops(Mode::Onion, Everywhere),
-            [[true, false], [false, true]]
-        );
-        assert_eq!(
-            hops(Mode::Onion, NotAtClient),
-            [[false, false], [false, true]]
-        );
-        assert_eq!(hops(Mode::Turn, Nowhere), [[false; 2]; 2]);
+        assert_eq!(hops(Mode::Turn, true), [[false, true], [false; 2]]);
+        assert_eq!(hops(Mode::Onion, true), [[false; 2]; 2]);
+        assert_eq!(hops(Mode::Turn, false), [[false; 2]; 2]);
+    }
+
+    #[test]
+    fn tacits_client_holds_nothing_and_acknowledges_at_once() {
+        let mut scenario = Scenario::new(Mode::Onion);
+        let ends = |scenario: &Scenario, own| {
+            let ends = scenario.ends(scenario.clients.of(own));
+            (ends.held, ends.quick_ack)
+        };
+        assert_eq!(ends(&scenario, Client::Tacit), ([false, true], true));
+        assert_eq!(ends(&scenario, Client::CTor), ([true, true], false));
+        scenario.clients = Clients::All(Client::Tacit);
+        assert_eq!(ends(&scenario, Client::CTor), ([false, true], true));
+        scenario.quick_ack = false;
+        assert_eq!(ends(&scenario, Client::CTor), ([false, true], false));
+        scenario.nagle = false;
+        assert_eq!(ends(&scenario, Client::CTor), ([false, false], false));
     }
 }

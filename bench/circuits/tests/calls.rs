@@ -199,7 +199,7 @@ fn replayed_replacements_are_the_same_circuits_at_the_same_times() {
         for seed in 0..3 {
             scenario.replace = true;
             let ours = run(&scenario, Kind::Tacit, seed, &mut ());
-            assert!(ours.replacements > 2, "{mode}: {}", ours.replacements);
+            assert!(ours.replacements > 0, "{mode}: {}", ours.replacements);
             scenario.replace = false;
             let again = replay(&scenario, Kind::Tacit, seed, &ours.renewals, &mut ());
             assert_eq!(ours, again, "the same strategy has the same call");

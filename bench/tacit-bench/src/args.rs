@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Mode, Nagle, Part, Place, Scenario, Traces};
+use tacit_circuits::{Client, Clients, Mode, Part, Place, Scenario, Traces};
 
 use tacit_bench::audio::{SHORTEST, Studio};
 use tacit_bench::sim::Plan;
@@ -92,9 +92,15 @@ pub(crate) struct Scene {
     /// What stretches the floors of all circuits: 1.0 to 2.0 was measured for onion circuits.
     #[arg(long, default_value_t = 1.0, value_parser = stretch)]
     floor: f64,
-    /// Where Nagle's algorithm is on.
-    #[arg(long, value_enum, default_value_t = NagleArg::Everywhere)]
-    nagle: NagleArg,
+    /// Which Tor client strategies have: it decides what waits on the connection to a guard.
+    #[arg(long, value_enum, default_value_t = ClientsArg::Own)]
+    clients: ClientsArg,
+    /// Tacit's Tor client does not acknowledge at once.
+    #[arg(long)]
+    delayed_acks: bool,
+    /// Nagle's algorithm is off everywhere.
+    #[arg(long)]
+    no_nagle: bool,
     /// Recorded delays instead of the model's: a folder of CSV files with at_ms,extra_delay_ms. They
     /// cannot judge packet spacing.
     #[arg(long, value_name = "DIR")]
@@ -143,7 +149,9 @@ impl Scene {
         scenario.floor_factor = self.floor;
         scenario.cells_per_second = self.cells;
         scenario.replace = self.replace;
-        scenario.nagle = self.nagle.into();
+        scenario.clients = self.clients.into();
+        scenario.quick_ack = !self.delayed_acks;
+        scenario.nagle = !self.no_nagle;
         let part = if self.tuning {
             Part::Tuning
         } else {
@@ -164,21 +172,21 @@ impl Scene {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum NagleArg {
-    /// At relays, servers and the client's Tor.
-    Everywhere,
-    /// Off on the client's connection to its guard.
-    NotAtClient,
-    /// Off everywhere.
-    Nowhere,
+pub(crate) enum ClientsArg {
+    /// Each strategy its own: those that were published had C tor.
+    Own,
+    /// Tacit's for all.
+    Tacit,
+    /// C tor for all.
+    CTor,
 }
 
-impl From<NagleArg> for Nagle {
-    fn from(arg: NagleArg) -> Self {
+impl From<ClientsArg> for Clients {
+    fn from(arg: ClientsArg) -> Self {
         match arg {
-            NagleArg::Everywhere => Self::Everywhere,
-            NagleArg::NotAtClient => Self::NotAtClient,
-            NagleArg::Nowhere => Self::Nowhere,
+            ClientsArg::Own => Self::Own,
+            ClientsArg::Tacit => Self::All(Client::Tacit),
+            ClientsArg::CTor => Self::All(Client::CTor),
         }
     }
 }

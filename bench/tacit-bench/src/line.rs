@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Delays, LONGEST, Mode, Nagle, Place, VERSION};
+use tacit_circuits::{Client, Clients, Delays, LONGEST, Mode, Place, VERSION};
 
 use crate::sim::{Contender, Plan};
 
 /// Version of the lines' layout.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Under what a call was simulated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,8 +38,12 @@ pub struct Setting {
     pub guards: usize,
     /// Budget in each direction.
     pub cells_per_s: u32,
-    /// Where Nagle's algorithm is on: `everywhere`, `not-at-client`, `nowhere`.
-    pub nagle: String,
+    /// Which Tor client strategies have: `own`, `tacit`, `c-tor`.
+    pub clients: String,
+    /// Whether Tacit's client acknowledges at once.
+    pub quick_ack: bool,
+    /// Whether Nagle's algorithm is on wherever nobody turns it off.
+    pub nagle: bool,
     /// What stretches the floors.
     pub floor_factor: f64,
     /// Whether `tacit` replaces bad circuits in the course of the call.
@@ -70,7 +74,9 @@ impl Setting {
             correlation: scenario.correlation,
             guards: scenario.guards,
             cells_per_s: plan.cells_of(contender),
-            nagle: nagle_name(scenario.nagle).to_owned(),
+            clients: clients_name(scenario.clients).to_owned(),
+            quick_ack: scenario.quick_ack,
+            nagle: scenario.nagle,
             floor_factor: scenario.floor_factor,
             replace: scenario.replace && contender.strategy == Kind::Tacit,
             traces: scenario.traces.is_some(),
@@ -81,11 +87,11 @@ impl Setting {
 
 /// Its name on the command line and in results.
 #[must_use]
-pub const fn nagle_name(nagle: Nagle) -> &'static str {
-    match nagle {
-        Nagle::Everywhere => "everywhere",
-        Nagle::NotAtClient => "not-at-client",
-        Nagle::Nowhere => "nowhere",
+pub const fn clients_name(clients: Clients) -> &'static str {
+    match clients {
+        Clients::Own => "own",
+        Clients::All(Client::Tacit) => "tacit",
+        Clients::All(Client::CTor) => "c-tor",
     }
 }
 

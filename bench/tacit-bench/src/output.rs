@@ -96,7 +96,7 @@ fn ms(value: Option<f64>) -> String {
 pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "simulated,model,strategy,playout,mode,from,to,minutes,calls,legs,correlation,guards,cells_per_s,nagle,floor_factor,replace,traces,seed,network_p50_ms,\
+        "simulated,model,strategy,playout,mode,from,to,minutes,calls,legs,correlation,guards,cells_per_s,clients,quick_ack,nagle,floor_factor,replace,traces,seed,network_p50_ms,\
          network_p99_median_call_ms,network_p99_p90_call_ms,share_network_p99_below_360,mouth_to_ear_p50_ms,\
          mouth_to_ear_p99_median_call_ms,share_mouth_to_ear_p99_below_400,share_mouth_to_ear_p99_below_450,\
          share_mouth_to_ear_p99_below_500,concealed,repaired,longest_gap_ms,mos,mos_with_echo,pesq_calls,pesq_mean,pesq_p10,pesq_share_3_or_more,cpu_percent"
@@ -120,7 +120,9 @@ pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
             s.correlation.to_string(),
             s.guards.to_string(),
             s.cells_per_s.to_string(),
-            s.nagle.clone(),
+            s.clients.clone(),
+            s.quick_ack.to_string(),
+            s.nagle.to_string(),
             s.floor_factor.to_string(),
             s.replace.to_string(),
             s.traces.to_string(),

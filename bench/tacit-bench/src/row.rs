@@ -131,18 +131,19 @@ impl Row {
         } else {
             s.model.clone()
         };
-        let nagle = if s.nagle == "everywhere" {
-            String::new()
-        } else {
-            format!(", Nagle {}", s.nagle)
+        let clients = match s.clients.as_str() {
+            "own" => String::new(),
+            clients => format!(", Tor client {clients}"),
         };
+        let acks = if s.quick_ack { "" } else { ", delayed acks" };
+        let nagle = if s.nagle { "" } else { ", no Nagle" };
         let floor = if s.floor_factor == 1.0 {
             String::new()
         } else {
             format!(", floors × {}", s.floor_factor)
         };
         format!(
-            "{what}: {} calls of {} min, {} to {}, {}, correlation {}{nagle}{floor}, seed {}",
+            "{what}: {} calls of {} min, {} to {}, {}, correlation {}{clients}{acks}{nagle}{floor}, seed {}",
             self.calls, s.minutes, s.from, s.to, s.mode, s.correlation, s.seed
         )
     }

@@ -37,7 +37,7 @@ impl Plan {
     }
 
     /// Time between two packets of one direction.
-    const fn slot(&self) -> Duration {
+    pub(crate) const fn slot(&self) -> Duration {
         match self.pattern {
             Pattern::Alone => self.spacing,
             Pattern::Call => SLOT,

@@ -231,9 +231,7 @@ impl Measuring<'_> {
                 spacing,
                 length: self.options.length,
             };
-            let row = self
-                .row((mode, server_holds), nagle_off, plan, &mut pairs)
-                .await?;
+            let row = self.row(mode, nagle_off, plan, &mut pairs).await?;
             progress(Step::Measured(Box::new(row.clone())));
             report.rows.push(row);
             self.done += 1;
@@ -293,7 +291,7 @@ impl Measuring<'_> {
 
     async fn row(
         &self,
-        (mode, server_holds): (Mode, bool),
+        mode: Mode,
         nagle_off: NagleOff,
         plan: Plan,
         pairs: &mut [Pair],
@@ -304,9 +302,10 @@ impl Measuring<'_> {
         let floors = shortest.map(|links| self.options.link * links);
         let question = Question {
             mode,
-            nagle_off,
-            server_holds,
-            spacing: plan.spacing,
+            nagle: nagle_off != NagleOff::All,
+            quick_ack: nagle_off == NagleOff::Acked,
+            legs: plan.legs(),
+            slot: plan.slot(),
             floors,
         };
         let simulated = tokio::task::spawn_blocking(move || predict(question)).await;

@@ -20,6 +20,7 @@ use tacit_types::{LegIndex, Path, Timestamp};
 
 use super::{COPIES, Contents, Copies, LINKS, Note, Older, PAST_LINKS, Received, Strategy};
 use crate::network::{Network, Side};
+use crate::scenario::Client;
 
 /// Time between rankings.
 const WINDOW: Duration = Duration::from_millis(2_000);
@@ -193,6 +194,10 @@ impl Donar {
 impl Strategy for Donar {
     fn contents(&self) -> Contents {
         Contents::plain(Duration::from_millis(40), Older(0b1))
+    }
+
+    fn client(&self) -> Client {
+        Client::CTor
     }
 
     fn send(&mut self, packet: u32, _: &mut Network, now: Timestamp) -> Copies {

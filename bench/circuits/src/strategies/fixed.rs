@@ -6,6 +6,7 @@ use tacit_types::{LegIndex, Path, Timestamp};
 
 use super::{Contents, Copies, Note, Older, Received, Strategy};
 use crate::network::{Network, Side};
+use crate::scenario::Client;
 
 /// The first circuits of the call.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ impl Fixed {
 impl Strategy for Fixed {
     fn contents(&self) -> Contents {
         Contents::plain(Duration::from_millis(40), Older::NONE)
+    }
+
+    fn client(&self) -> Client {
+        Client::CTor
     }
 
     fn send(&mut self, _: u32, _: &mut Network, _: Timestamp) -> Copies {

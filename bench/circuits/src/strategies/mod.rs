@@ -29,7 +29,7 @@ use tacit_types::{Path, Timestamp};
 
 use self::oracle::{Disturbance, Oracle};
 use crate::network::{Network, Side};
-use crate::scenario::Scenario;
+use crate::scenario::{Client, Scenario};
 
 /// Copies of one packet that go out at once, at most.
 pub const COPIES: usize = 2;
@@ -186,6 +186,11 @@ pub struct Received<'a> {
 pub trait Strategy {
     /// What is in its packets.
     fn contents(&self) -> Contents;
+
+    /// The Tor client that it has, unless the scenario says otherwise.
+    fn client(&self) -> Client {
+        Client::Tacit
+    }
 
     /// Where packet number `packet` goes. Only `oracle` and `bound` look at the network.
     fn send(&mut self, packet: u32, network: &mut Network, now: Timestamp) -> Copies;

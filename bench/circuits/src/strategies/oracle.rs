@@ -177,12 +177,13 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
+    use crate::scenario::Client;
 
     /// One side's packets through the network in the order of events, as a call does it.
     fn foreseen_and_real(mode: Mode, seed: u64) -> Vec<(Timestamp, Option<Timestamp>)> {
         let mut scenario = Scenario::new(mode);
         scenario.failures_per_hour = 0.0;
-        let mut network = Network::new(&scenario, seed);
+        let mut network = Network::new(&scenario, [Client::Tacit; 2], seed);
         let mut oracle = Oracle::new(Disturbance::Real, Side::A, &scenario);
         let mut flying: Vec<(Timestamp, usize, LegIndex)> = Vec::new();
         let mut packets = Vec::new();

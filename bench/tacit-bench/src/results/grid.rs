@@ -5,7 +5,7 @@ use core::time::Duration;
 use tacit_bench::hearing::Buffer;
 use tacit_bench::sim::{Contender, Plan};
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{CORRELATION, Mode, Nagle, Place, Scenario};
+use tacit_circuits::{CORRELATION, Client, Clients, Mode, Place, Scenario};
 
 /// Circuits a side with `turn`, and in all with `onion`, in the goals; Donar has as many.
 pub(crate) const LEGS: usize = 12;
@@ -31,8 +31,9 @@ pub(crate) const HEADLINE: &str = "headline";
 /// Bad circuits give way to new ones.
 pub(crate) const REPLACING: &str = "replacing";
 pub(crate) const LONG_FLOORS: &str = "floor-1.5";
-pub(crate) const NOT_AT_CLIENT: &str = "nagle-not-at-client";
-pub(crate) const NOWHERE: &str = "nagle-nowhere";
+pub(crate) const OUR_CLIENT: &str = "our-client";
+pub(crate) const C_TOR: &str = "c-tor";
+pub(crate) const NO_NAGLE: &str = "no-nagle";
 pub(crate) const DE_US: &str = "de-us";
 pub(crate) const US_US: &str = "us-us";
 /// Donar with one guard, as the others.
@@ -136,8 +137,9 @@ impl Grid {
             self.scene(TWO_GUARDS, mode, with(&[Tacit])),
             self.scene(REPLACING, mode, with(&[Tacit])),
             self.scene(LONG_FLOORS, mode, with(&[Tacit, DonarDouble])),
-            self.scene(NOT_AT_CLIENT, mode, with(&[Tacit, DonarDouble])),
-            self.scene(NOWHERE, mode, with(&[Tacit, DonarDouble])),
+            self.scene(OUR_CLIENT, mode, with(&[DonarDouble])),
+            self.scene(C_TOR, mode, with(&[Tacit])),
+            self.scene(NO_NAGLE, mode, with(&[Tacit, DonarDouble])),
             self.scene(DE_US, mode, with(&[Tacit, DonarDouble])),
             self.scene(US_US, mode, with(&[Tacit, DonarDouble])),
         ];
@@ -157,8 +159,9 @@ impl Grid {
                 TWO_GUARDS => scenario.guards = 2,
                 REPLACING => scenario.replace = true,
                 LONG_FLOORS => scenario.floor_factor = 1.5,
-                NOT_AT_CLIENT => scenario.nagle = Nagle::NotAtClient,
-                NOWHERE => scenario.nagle = Nagle::Nowhere,
+                OUR_CLIENT => scenario.clients = Clients::All(Client::Tacit),
+                C_TOR => scenario.clients = Clients::All(Client::CTor),
+                NO_NAGLE => scenario.nagle = false,
                 DE_US => scenario.places = [Place::De, Place::Us],
                 US_US => scenario.places = [Place::Us, Place::Us],
                 _ => {}

@@ -17,8 +17,8 @@ use tacit_circuits::{CORRELATION, Mode, VERSION};
 
 use super::goals::{self, Goal, Unit, Value};
 use super::grid::{
-    ALOUD, ALOUD_BESIDE, ALOUD_CALLS, BASE, CALLS, DE_US, EIGHT_LEGS, Grid, HEADLINE, LEGS, LONG,
-    LONG_FLOORS, MODES, NOT_AT_CLIENT, NOWHERE, REPLACING, TWO_GUARDS, US_US,
+    ALOUD, ALOUD_BESIDE, ALOUD_CALLS, BASE, C_TOR, CALLS, DE_US, EIGHT_LEGS, Grid, HEADLINE, LEGS,
+    LONG, LONG_FLOORS, MODES, NO_NAGLE, OUR_CLIENT, REPLACING, TWO_GUARDS, US_US,
 };
 use super::{Calls, LiveTor, Program};
 use crate::Failure;
@@ -422,16 +422,16 @@ fn beside_table(calls: &Calls) -> String {
             LONG_FLOORS,
             DonarDouble,
         ),
-        ("Nagle off at the client".to_owned(), NOT_AT_CLIENT, Tacit),
         (
-            "Nagle off at the client, `donar-double`".to_owned(),
-            NOT_AT_CLIENT,
+            "`donar-double` over Tacit's Tor client".to_owned(),
+            OUR_CLIENT,
             DonarDouble,
         ),
-        ("Nagle off everywhere".to_owned(), NOWHERE, Tacit),
+        ("over C tor".to_owned(), C_TOR, Tacit),
+        ("Nagle off everywhere".to_owned(), NO_NAGLE, Tacit),
         (
             "Nagle off everywhere, `donar-double`".to_owned(),
-            NOWHERE,
+            NO_NAGLE,
             DonarDouble,
         ),
         (
