@@ -12,7 +12,7 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::BinaryHeap;
 
-use tacit_types::{Path, Timestamp};
+use tacit_types::{LegIndex, Path, Timestamp};
 
 use crate::circuit::Direction;
 use crate::delays::Delays;
@@ -109,6 +109,8 @@ struct Flight {
 enum Event {
     Failed(Side, u8),
     Back(Side, u8),
+    /// The other person hears that the leg has this circuit now.
+    Heard(Side, u8, u64),
     /// Another circuit is asked for in the place of this one.
     Asked(Side, u8),
     /// The circuit that replaces this one is built: the one that was asked for with this number.
@@ -138,6 +140,8 @@ pub(crate) struct Call<'a, O> {
     building: [Vec<Option<usize>>; 2],
     replacements: u32,
     renewals: Vec<Renewal>,
+    /// How long the last packet took that has come from each side.
+    took: [Duration; 2],
 }
 
 /// Simulates one call. The same seed has the same circuits under every strategy.
@@ -184,6 +188,7 @@ pub fn run_with<O: Observer>(
         building: [vec![None; scenario.legs], vec![None; scenario.legs]],
         replacements: 0,
         renewals: Vec::new(),
+        took: [Duration::ZERO; 2],
     };
     call.begin(scenario.legs);
     for renewal in renewals {
@@ -226,7 +231,8 @@ impl<O: Observer> Call<'_, O> {
             Event::Failed(side, leg) => self.fail(side, leg, now),
             Event::Asked(side, leg) => self.ask(side, leg, now),
             Event::Built(side, leg, asked) => self.replace(side, leg, asked, now),
-            Event::Back(side, leg) => self.tell(side, leg, true, now),
+            Event::Back(side, leg) => self.up(side, leg, now),
+            Event::Heard(side, leg, circuit) => self.hear(side, leg, circuit, now),
         }
         now < self.end + LINGER
     }
@@ -313,8 +319,29 @@ impl<O: Observer> Call<'_, O> {
             let fails_at = self.network.fails_at(side, usize::from(leg));
             self.push(fails_at, Event::Failed(side, leg));
         }
-        self.tell(side, leg, true, now);
+        self.up(side, leg, now);
         self.strategies[side as usize].replaced(leg);
+    }
+
+    /// A leg is up again. An onion leg's two ends both know it by then; of a TURN leg the other person
+    /// hears in a packet, which takes as long as the last one took.
+    fn up(&mut self, side: Side, leg: u8, now: Timestamp) {
+        match self.network.mode() {
+            Mode::Onion => self.tell(side, leg, true, now),
+            Mode::Turn => {
+                self.strategies[side as usize].leg_changed(side, leg, true, now);
+                let circuit = self.network.generation(side, LegIndex(leg));
+                let heard = now + self.took[side as usize];
+                self.push(heard, Event::Heard(side, leg, circuit));
+            }
+        }
+    }
+
+    /// The other person hears that this circuit is up, unless it is not any more.
+    fn hear(&mut self, side: Side, leg: u8, circuit: u64, now: Timestamp) {
+        if self.network.generation(side, LegIndex(leg)) == circuit {
+            self.strategies[side.other() as usize].leg_changed(side, leg, true, now);
+        }
     }
 
     fn fly(&mut self, at: Option<Timestamp>, flight: Flight, event: impl FnOnce(Flight) -> Event) {
@@ -350,6 +377,7 @@ impl<O: Observer> Call<'_, O> {
             self.free.push(flight.note);
             return;
         }
+        self.took[flight.from as usize] = now.saturating_since(flight.sent_at);
         let contents = self.strategies[flight.from as usize].contents();
         let newest = contents.newest(flight.packet);
         self.frames[flight.from as usize].arrived(newest, flight.older, now);

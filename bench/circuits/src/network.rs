@@ -215,6 +215,11 @@ impl Network {
         self.leg(side, leg).filter(|leg| at >= leg.back_at)
     }
 
+    /// Which of a leg's circuits, which follow each other, it has.
+    pub(crate) fn generation(&self, side: Side, leg: LegIndex) -> u64 {
+        self.leg(side, leg).map_or(0, |leg| leg.generation)
+    }
+
     /// How often a leg was replaced.
     pub(crate) fn replaced(&self, side: Side, leg: LegIndex) -> u32 {
         self.leg(side, leg).map_or(0, |leg| leg.replaced)

@@ -20,12 +20,14 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// How much longer a leg takes to build than a circuit: with onion legs the rendezvous circuit,
-    /// the introduction and the other side's circuit follow each other.
+    /// How much longer a leg takes to build than a circuit. With onion legs the rendezvous circuit, the
+    /// introduction and the other side's circuit follow each other. A TURN leg's circuit is followed by
+    /// five round trips over it: connection, TLS, an allocation that is refused without credentials, one
+    /// with them, and the channels of the other person, who has to be told first. In 2019 half of all
+    /// circuits took longer than 2.8 median round trips to build, so these are as long as two more.
     pub(crate) const fn build_factor(self) -> f64 {
         match self {
-            Self::Turn => 1.0,
-            Self::Onion => 3.0,
+            Self::Turn | Self::Onion => 3.0,
         }
     }
 }

@@ -47,7 +47,8 @@ pub struct Contents {
 
 impl Contents {
     /// One frame that is new, and so many before it.
-    const fn plain(interval: Duration, older: Older) -> Self {
+    #[must_use]
+    pub const fn plain(interval: Duration, older: Older) -> Self {
         Self {
             interval,
             new: 1,
