@@ -10,6 +10,7 @@ use tacit_circuits::fit::{Effort, Harness, stream};
 use tacit_circuits::strategies::Kind;
 use tacit_circuits::{
     Client, Clients, MODEL, Mode, Part, Problem, Scenario, Trace, Traces, VERSION, random, run,
+    wilson,
 };
 
 /// Seed of the streams that can be replayed: that of the `fit` example's report.
@@ -112,14 +113,6 @@ fn streams(scale: f64) -> Result<Vec<Trace>, Problem> {
     (0..Effort::FULL.streams).map(one).collect()
 }
 
-/// 95 % interval of a share, in percent: Wilson's.
-fn interval(count: usize, of: u32) -> [f64; 2] {
-    let (n, z) = (f64::from(of), 1.96_f64);
-    let share = count as f64 / n;
-    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    [-half, half].map(|half| 100.0 * (share + z * z / (2.0 * n) + half) / (1.0 + z * z / n))
-}
-
 fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
     let started = Instant::now();
     let mut replaced = 0;
@@ -144,7 +137,7 @@ fn line(scenario: &Scenario, kind: Kind, calls: u32, seed: u64) {
         )]
         of_calls[place as usize][which]
     };
-    let [low, high] = interval(below, calls);
+    let [low, high] = wilson(below, calls as usize).map(|share| 100.0 * share);
     println!(
         "{kind:<16} p50 {:>4}  p99 of median call {:>5}, of p90 call {:>5}  p99 < 360 ms: {:>5.1} % ({low:.0}-{high:.0})  replaced {:.1}  ({speed:.0} call-s/s)",
         quantile(0, 0.5),

@@ -54,6 +54,7 @@ mod scenario;
 mod stalls;
 pub mod strategies;
 mod trace;
+mod wilson;
 
 pub use build::build_time;
 pub use call::{Arrival, Observer, Outcome, Renewal, WARM_UP, replay, run, run_with};
@@ -67,3 +68,4 @@ pub use place::{Place, UnknownPlace};
 pub use quality::Seeds;
 pub use scenario::{Client, Clients, Mode, Scenario, UnknownMode};
 pub use trace::{Part, Problem, Trace, TraceError, Traces};
+pub use wilson::wilson;

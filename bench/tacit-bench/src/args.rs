@@ -85,10 +85,10 @@ pub(crate) struct Scene {
     /// with PESQ, which is installed if it is missing.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) pesq: u32,
-    /// tacit replaces bad circuits in the course of the call: then it uses more of them than the
-    /// strategies that it is compared with.
+    /// tacit, and with it oracle and bound, keep the circuits that a call begins with, as the others do.
+    /// Without it tacit replaces bad ones in the course of the call, and those two get the same.
     #[arg(long)]
-    replace: bool,
+    keep_circuits: bool,
     /// What stretches the floors of all circuits: 1.0 to 2.0 was measured for onion circuits.
     #[arg(long, default_value_t = 1.0, value_parser = stretch)]
     floor: f64,
@@ -148,7 +148,7 @@ impl Scene {
         scenario.correlation = self.correlation;
         scenario.floor_factor = self.floor;
         scenario.cells_per_second = self.cells;
-        scenario.replace = self.replace;
+        scenario.replace = !self.keep_circuits;
         scenario.clients = self.clients.into();
         scenario.quick_ack = !self.delayed_acks;
         scenario.nagle = !self.no_nagle;

@@ -77,6 +77,15 @@ impl Recording {
     }
 }
 
+/// Which PESQ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// PESQ-WB (P.862.2), on which goals are scored.
+    Wide,
+    /// On the narrowband scale (P.862.1), of which the measurements over live Tor are.
+    Narrow,
+}
+
 /// What is needed to score calls: the encoded speech, and PESQ.
 #[derive(Debug)]
 pub struct Studio {
@@ -112,11 +121,11 @@ impl Studio {
         ])
     }
 
-    /// PESQ-WB of what was heard: the mean over its segments.
+    /// PESQ of what was heard: the mean over its segments.
     ///
     /// # Errors
     /// PESQ failed.
-    pub fn score(&self, listeners: &[&Listener]) -> Result<f64, AudioError> {
+    pub fn score(&self, listeners: &[&Listener], band: Band) -> Result<f64, AudioError> {
         let segments: Vec<(Vec<f32>, &[f32])> = listeners
             .iter()
             .flat_map(|listener| listener.segments())
@@ -128,7 +137,10 @@ impl Studio {
             .filter(|(_, heard)| audible(heard))
             .map(|(spoken, heard)| (spoken.as_slice(), *heard))
             .collect();
-        let scores = self.scorer.scores(&pairs)?;
+        let scores = match band {
+            Band::Wide => self.scorer.scores(&pairs)?,
+            Band::Narrow => self.scorer.narrowband(&pairs)?,
+        };
         let missing = (segments.len() - scores.len()) as f64;
         let sum: f64 = scores.into_iter().map(|score| score.max(LOWEST)).sum();
         Ok((sum + missing * LOWEST) / segments.len() as f64)

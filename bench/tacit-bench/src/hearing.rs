@@ -8,11 +8,13 @@ use core::time::Duration;
 
 use tacit_circuits::strategies::{Contents, Older};
 use tacit_circuits::{Arrival, Delays, Observer, Side, WARM_UP};
-use tacit_playout::{Config, Loudness, Pace, Playout, Pull};
+use tacit_playout::Pace;
 use tacit_types::limits::FRAME_DURATION;
-use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
+use tacit_types::{Reach, Timestamp};
 
 use crate::emodel::{self, Losses};
+pub use crate::player::Buffer;
+use crate::player::Player;
 
 /// A device's block, and what the system adds before a sample is ours.
 pub const CAPTURE: Duration = Duration::from_millis(10);
@@ -23,32 +25,6 @@ pub const OUTPUT: Duration = Duration::from_millis(20);
 
 /// What was spoken this long before the end of a call is not missed if it was not heard.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
-/// Frames that a fixed buffer remembers having had.
-const REMEMBERED: usize = 2048;
-
-/// What the packets go through before they are heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Buffer {
-    /// The production playout.
-    Tacit,
-    /// Everything is played so much later than the first packet was; what comes later is lost.
-    /// Donar's, with 150 ms.
-    Fixed(Duration),
-}
-
-impl Buffer {
-    /// Donar's own.
-    pub const DONAR: Self = Self::Fixed(Duration::from_millis(150));
-
-    /// Its name in results.
-    #[must_use]
-    pub fn name(self) -> String {
-        match self {
-            Self::Tacit => "tacit".to_owned(),
-            Self::Fixed(delay) => format!("fixed-{}", delay.as_millis()),
-        }
-    }
-}
 
 /// Pulls that did not play what was spoken, and in how many runs they came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +54,10 @@ impl Lost {
 pub struct Heard {
     /// Mouth-to-ear delay of all media that was spoken; what was never played counts as longest.
     pub mouth_to_ear: Delays,
+    /// Of speech alone.
+    pub speech: Delays,
+    /// Of all that was spoken in the first 5 s, which nothing else counts.
+    pub first: Delays,
     /// Sum of the finite ones, ms, and how many they are.
     sum: (f64, u64),
     /// Pulls of 20 ms, of which so many were concealed, in so many runs.
@@ -86,6 +66,8 @@ pub struct Heard {
     repaired: Lost,
     /// Frames that were passed over to come down.
     pub skipped: u64,
+    /// Frames that were played faster or slower.
+    pub stretched: u64,
     /// Longest run of concealed pulls.
     pub longest_gap: Duration,
 }
@@ -109,6 +91,12 @@ impl Heard {
         ratio(self.skipped, self.mouth_to_ear.total())
     }
 
+    /// Share of the output that was played faster or slower.
+    #[must_use]
+    pub fn stretched_share(&self) -> f64 {
+        ratio(self.stretched, self.pulls)
+    }
+
     /// The E-model's mean opinion score; with the talker's echo, if `telr` says how much weaker it
     /// comes back, in dB.
     #[must_use]
@@ -125,11 +113,14 @@ impl Heard {
 
     fn merge(&mut self, other: &Self) {
         self.mouth_to_ear.merge(&other.mouth_to_ear);
+        self.speech.merge(&other.speech);
+        self.first.merge(&other.first);
         self.sum = (self.sum.0 + other.sum.0, self.sum.1 + other.sum.1);
         self.pulls += other.pulls;
         self.concealed.add(other.concealed);
         self.repaired.add(other.repaired);
         self.skipped += other.skipped;
+        self.stretched += other.stretched;
         self.longest_gap = self.longest_gap.max(other.longest_gap);
     }
 }
@@ -251,101 +242,8 @@ struct Ear<V> {
     heard: Heard,
 }
 
-enum Player {
-    Tacit {
-        playout: Box<Playout>,
-        /// What frames say does not matter to it.
-        payload: FramePayload,
-        next_pull: Timestamp,
-    },
-    Fixed {
-        delay: Duration,
-        /// The next frame, and when it is played.
-        next: Option<(u32, Timestamp)>,
-        had: Vec<Option<u32>>,
-    },
-}
-
-impl Player {
-    fn insert(&mut self, frame: u32, reach: Reach, now: Timestamp) {
-        match self {
-            Self::Tacit {
-                playout, payload, ..
-            } => {
-                playout.insert(FrameNumber(frame), payload, reach, now);
-            }
-            Self::Fixed { delay, next, had } => {
-                let (next, _) = *next.get_or_insert((frame, now + *delay));
-                if frame >= next {
-                    had[frame as usize % REMEMBERED] = Some(frame);
-                }
-            }
-        }
-    }
-
-    /// When the output wants 20 ms next; `None` as long as nothing has come.
-    fn wants_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::Tacit { next_pull, .. } => Some(*next_pull),
-            Self::Fixed { next, .. } => next.map(|(_, at)| at),
-        }
-    }
-
-    fn pull(&mut self, voice: &mut impl Voice) -> Sound {
-        match self {
-            Self::Tacit {
-                playout, next_pull, ..
-            } => {
-                let (sound, pace) = match playout.pull(*next_pull) {
-                    Pull::Decode { frame, pace, .. } => (Sound::Frame(frame.0), pace),
-                    Pull::Repair {
-                        frame, back, pace, ..
-                    } => (Sound::Repaired(frame.0, back), pace),
-                    Pull::Conceal { frame, .. } => (Sound::Concealed(frame.0), Pace::Even),
-                    Pull::Skip { frame, .. } => (Sound::Skipped(frame.0), Pace::Even),
-                    _ => (Sound::Nothing, Pace::Even),
-                };
-                if let Sound::Frame(frame) | Sound::Repaired(frame, _) = sound {
-                    let loud = voice.is_speech(frame);
-                    playout.heard(if loud {
-                        Loudness::Loud
-                    } else {
-                        Loudness::Quiet
-                    });
-                }
-                *next_pull += voice.play(sound, pace);
-                sound
-            }
-            Self::Fixed { next, had, .. } => {
-                let Some((frame, at)) = *next else {
-                    return Sound::Nothing;
-                };
-                let sound = if had[frame as usize % REMEMBERED] == Some(frame) {
-                    Sound::Frame(frame)
-                } else {
-                    Sound::Concealed(frame)
-                };
-                *next = Some((frame + 1, at + voice.play(sound, Pace::Even)));
-                sound
-            }
-        }
-    }
-}
-
 impl<V: Voice> Ear<V> {
     fn new(buffer: Buffer, phase: Duration, end: Timestamp, voice: V, dred: bool) -> Self {
-        let player = match buffer {
-            Buffer::Tacit => Player::Tacit {
-                playout: Box::new(Playout::new(Config::default())),
-                payload: FramePayload::new(&[0]).expect("one byte is a frame"),
-                next_pull: Timestamp::ZERO + phase,
-            },
-            Buffer::Fixed(delay) => Player::Fixed {
-                delay,
-                next: None,
-                had: vec![None; REMEMBERED],
-            },
-        };
         Self {
             contents: Contents {
                 interval: FRAME_DURATION,
@@ -353,7 +251,7 @@ impl<V: Voice> Ear<V> {
                 older: None,
             },
             origin: None,
-            player,
+            player: Player::new(buffer, phase),
             voice,
             dred,
             end,
@@ -392,20 +290,19 @@ impl<V: Voice> Ear<V> {
     /// Lets the output device run up to `now`.
     fn pull_until(&mut self, now: Timestamp) {
         while let Some(at) = self.player.wants_at().filter(|at| *at < now) {
-            match self.player.pull(&mut self.voice) {
+            let (sound, pace) = self.player.pull(&mut self.voice);
+            match sound {
                 Sound::Nothing => {}
                 Sound::Frame(frame) => {
-                    self.run = 0;
                     self.repaired_run = 0;
-                    self.played(frame, at);
+                    self.played(frame, pace, at);
                 }
                 Sound::Repaired(frame, _) => {
-                    self.run = 0;
                     self.repaired_run += 1;
                     self.heard.repaired.pulls += u64::from(counts(frame));
                     let begins = counts(frame) && self.repaired_run == 1;
                     self.heard.repaired.runs += u64::from(begins);
-                    self.played(frame, at);
+                    self.played(frame, pace, at);
                 }
                 Sound::Concealed(frame) => self.concealed(frame),
                 Sound::Skipped(frame) => {
@@ -416,9 +313,10 @@ impl<V: Voice> Ear<V> {
         }
     }
 
-    fn played(&mut self, frame: u32, at: Timestamp) {
+    fn played(&mut self, frame: u32, pace: Pace, at: Timestamp) {
+        self.run = 0;
         self.reached = self.reached.max(frame);
-        let Some(origin) = self.origin.filter(|_| counts(frame)) else {
+        let Some(origin) = self.origin else {
             return;
         };
         let captured = origin + micros(FRAME_DURATION) * i64::from(frame);
@@ -426,8 +324,16 @@ impl<V: Voice> Ear<V> {
         let delay =
             CAPTURE + LOOK_AHEAD + OUTPUT + Duration::from_micros(wait.max(0).unsigned_abs());
         let heard = &mut self.heard;
+        if !counts(frame) {
+            heard.first.record(Some(delay));
+            return;
+        }
         heard.pulls += 1;
+        heard.stretched += u64::from(pace != Pace::Even);
         heard.mouth_to_ear.record(Some(delay));
+        if self.voice.is_speech(frame) {
+            heard.speech.record(Some(delay));
+        }
         heard.sum.0 += delay.as_secs_f64() * 1e3;
         heard.sum.1 += 1;
     }
@@ -456,9 +362,18 @@ impl<V: Voice> Ear<V> {
             .unwrap_or(u32::MAX)
             .max(self.reached + 1);
         let first = (WARM_UP.as_millis() / FRAME_DURATION.as_millis()) as u32;
-        let spoken = u64::from(spoken.saturating_sub(first));
-        for _ in self.heard.mouth_to_ear.total()..spoken {
-            self.heard.mouth_to_ear.record(None);
+        let speech = (first..spoken).filter(|frame| self.voice.is_speech(*frame));
+        let speech = speech.count() as u64;
+        let heard = &mut self.heard;
+        let all = u64::from(spoken.saturating_sub(first));
+        for (delays, spoken) in [
+            (&mut heard.mouth_to_ear, all),
+            (&mut heard.speech, speech),
+            (&mut heard.first, u64::from(first)),
+        ] {
+            for _ in delays.total()..spoken {
+                delays.record(None);
+            }
         }
     }
 }

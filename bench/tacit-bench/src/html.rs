@@ -1,10 +1,9 @@
 //! One self-contained page with plots: no script, no font, nothing that is fetched.
 
-use core::fmt::Write as _;
-
 use crate::line::CallLine;
 use crate::plots::{self, Curve, DrawError};
-use crate::row::Row;
+use crate::row::{EAR_LIMIT, Pesq, Row};
+use crate::text::{ms, percent, share};
 
 /// The page for the calls of any number of strategies; `calls` are plots of single ones.
 ///
@@ -111,50 +110,64 @@ table{border-collapse:collapse;font-size:.85rem}td,th{white-space:nowrap;padding
 td:first-child,th:first-child{text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
 
 fn table(rows: &[&Row]) -> String {
-    let mut html = String::from(
-        "<table><tr><th>strategy</th><th>playout</th><th>legs</th><th>guards</th><th>cells/s</th><th>network p50</th>\
-         <th>p99, median call</th><th>p99 &lt; 360 ms</th><th>mouth-to-ear p50</th><th>p99, median call</th><th>p99 &lt; 450 ms</th>\
-         <th>concealed</th><th>repaired</th><th>MOS</th><th>PESQ ≥ 3</th></tr>\n",
-    );
+    const HEAD: [&str; 17] = [
+        "strategy",
+        "playout",
+        "legs",
+        "replaced",
+        "guards",
+        "cells/s",
+        "network p50",
+        "p99, median call",
+        "p99 < 360 ms",
+        "mouth-to-ear p50",
+        "p99, median call",
+        "p99 < 450 ms",
+        "concealed",
+        "repaired",
+        "MOS",
+        "PESQ-WB",
+        "≥ 3.0",
+    ];
+    let line = |tag: &str, cells: &[String]| {
+        let cell = |text: &String| format!("<{tag}>{}</{tag}>", escape(text));
+        format!("<tr>{}</tr>\n", cells.iter().map(cell).collect::<String>())
+    };
+    let mut html = format!("<table>{}", line("th", &HEAD.map(str::to_owned)));
     for row in rows {
-        let s = &row.setting;
-        let [low, high] = row.intervals.share_network_p99_below_360;
-        let (ear, [ear_low, ear_high]) = row.ear_share(450);
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            html,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.1} % ({:.0}–{:.0})</td>\
-             <td>{}</td><td>{}</td><td>{:.1} % ({:.0}–{:.0})</td><td>{:.2} %</td><td>{:.2} %</td><td>{:.2}</td><td>{}</td></tr>",
-            escape(&s.strategy),
-            escape(&s.playout),
-            s.legs,
-            s.guards,
-            s.cells_per_s,
-            ms(row.network_ms.p50),
-            ms(row.network_ms.p99_median_call),
-            100.0 * row.share_network_p99_below_360,
-            100.0 * low,
-            100.0 * high,
-            ms(row.mouth_to_ear_ms.p50),
-            ms(row.mouth_to_ear_ms.p99_median_call),
-            100.0 * ear,
-            100.0 * ear_low,
-            100.0 * ear_high,
-            100.0 * row.concealed,
-            100.0 * row.repaired,
-            row.mos,
-            row.pesq.as_ref().map_or_else(String::new, |p| format!(
-                "{:.0} %",
-                100.0 * p.share_3_or_more
-            )),
-        );
+        html.push_str(&line("td", &cells(row)));
     }
     html.push_str("</table>");
     html
 }
 
-fn ms(value: Option<f64>) -> String {
-    value.map_or_else(|| "∞".to_owned(), |ms| format!("{ms:.0}"))
+fn cells(row: &Row) -> [String; 17] {
+    let s = &row.setting;
+    let network = (
+        row.share_network_p99_below_360,
+        row.intervals.share_network_p99_below_360,
+    );
+    let pesq = row.pesq.as_ref();
+    let scored = |text: fn(&Pesq) -> String| pesq.map(text).unwrap_or_default();
+    [
+        s.strategy.clone(),
+        s.playout.clone(),
+        s.legs.to_string(),
+        row.replacements.to_string(),
+        s.guards.to_string(),
+        s.cells_per_s.to_string(),
+        ms(row.network_ms.p50),
+        ms(row.network_ms.p99_median_call),
+        share(network),
+        ms(row.mouth_to_ear_ms.p50),
+        ms(row.mouth_to_ear_ms.p99_median_call),
+        share(row.ear_share(EAR_LIMIT)),
+        percent(row.concealed, 2),
+        percent(row.repaired, 2),
+        format!("{:.2}", row.mos),
+        scored(|pesq| format!("{:.2}", pesq.mean)),
+        scored(|pesq| share((pesq.share_3_or_more, pesq.share_interval))),
+    ]
 }
 
 fn escape(text: &str) -> String {

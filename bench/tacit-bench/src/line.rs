@@ -1,13 +1,12 @@
 //! One simulated call, as one line of JSON.
 
 use serde::{Deserialize, Serialize};
-use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Client, Clients, Delays, LONGEST, Mode, Place, VERSION};
 
 use crate::sim::{Contender, Plan};
 
 /// Version of the lines' layout.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 1;
 
 /// Under what a call was simulated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +45,8 @@ pub struct Setting {
     pub nagle: bool,
     /// What stretches the floors.
     pub floor_factor: f64,
-    /// Whether `tacit` replaces bad circuits in the course of the call.
+    /// Whether bad circuits are replaced in the course of the call: by `tacit`, and for `oracle` and
+    /// `bound` by the same ones at the same times.
     pub replace: bool,
     /// Whether delays were recorded instead of modelled.
     pub traces: bool,
@@ -78,7 +78,7 @@ impl Setting {
             quick_ack: scenario.quick_ack,
             nagle: scenario.nagle,
             floor_factor: scenario.floor_factor,
-            replace: scenario.replace && contender.strategy == Kind::Tacit,
+            replace: contender.replaces(&scenario),
             traces: scenario.traces.is_some(),
             seed: plan.seed,
         }
@@ -129,12 +129,18 @@ pub struct CallLine {
     pub cells_sent_per_s: f64,
     /// From a frame's being ready to its first copy's arrival.
     pub network_ms: Millis,
-    /// From the mouth to the ear.
+    /// From the mouth to the ear, all media.
     pub mouth_to_ear_ms: Millis,
+    /// The same of speech alone.
+    pub mouth_to_ear_speech_ms: Millis,
+    /// The same of all media of the first 5 s, which nothing else counts.
+    pub mouth_to_ear_first_ms: Millis,
     /// Share of the output that was concealed.
     pub concealed: f64,
     /// Share of the media that was skipped to come down.
     pub skipped: f64,
+    /// Share of the output that was played faster or slower.
+    pub stretched: f64,
     /// Share of the media that was repaired from later packets.
     pub repaired: f64,
     /// Longest time concealed in a row.
@@ -147,6 +153,6 @@ pub struct CallLine {
     pub pesq: Option<f64>,
     /// Circuits that failed.
     pub failures: u32,
-    /// Circuits that gave way to better ones.
+    /// Circuits (onion legs: pairs of them) of both people that gave way to others.
     pub replacements: u32,
 }

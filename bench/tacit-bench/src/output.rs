@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use tacit_bench::row::{NEVER, Pesq, Row};
+use tacit_bench::row::{EAR_LIMIT, EarMs, Pesq, Row};
+use tacit_bench::text::{ms, ms_around, percent, share};
 
 /// A table for people for each setting.
 pub(crate) fn table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
@@ -14,34 +15,58 @@ pub(crate) fn table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
 
 fn one_table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     let caption = rows.first().map(Row::caption).unwrap_or_default();
-    writeln!(out, "simulated, {caption}; times in ms, [95 % intervals]\n")?;
     writeln!(
         out,
-        "{:<16} {:<9} {:>4} {:>6}  {:>7} {:>15} {:>7}  {:<20} {:>15} {:>7}  {:<20} {:>9} {:>8} {:>5}  PESQ-WB",
-        "strategy",
-        "playout",
-        "legs",
-        "guards",
-        "network",
-        "p99",
-        "p99",
-        "p99 < 360",
-        "ear",
-        "p99",
-        "p99 < 450",
-        "concealed",
-        "repaired",
-        "MOS"
+        "simulated, {caption}; times in ms, 95 % intervals in brackets\n"
     )?;
-    writeln!(
-        out,
-        "{:<38}  {:>7} {:>15} {:>7}  {:<20} {:>15} {:>7}  {:<46} mean, 3.0 or more",
-        "", "p50", "median", "90 %", "", "p50", "median", ""
-    )?;
-    rows.iter().try_for_each(|row| line(row, out))
+    let head = [
+        ["strategy", ""],
+        ["playout", ""],
+        ["legs", ""],
+        ["replaced", ""],
+        ["guards", ""],
+        ["network", "p50"],
+        ["p99", "median call"],
+        ["p99", "90 %"],
+        ["p99 < 360", "calls"],
+        ["ear", "p50"],
+        ["p99", "median"],
+        ["p99 < 450", "calls"],
+        ["concealed", ""],
+        ["repaired", ""],
+        ["MOS", ""],
+        ["PESQ-WB", "mean, 3.0 or more"],
+    ];
+    let mut lines = vec![
+        head.map(|[name, _]| name.to_owned()),
+        head.map(|[_, what]| what.to_owned()),
+    ];
+    lines.extend(rows.iter().map(cells));
+    aligned(&lines, out)
 }
 
-fn line(row: &Row, out: &mut impl Write) -> io::Result<()> {
+/// Columns as wide as what is in them, all but the first two to the right.
+fn aligned<const N: usize>(lines: &[[String; N]], out: &mut impl Write) -> io::Result<()> {
+    let width = |column: usize| {
+        let widths = lines.iter().map(|line| line[column].chars().count());
+        widths.max().unwrap_or(0)
+    };
+    for line in lines {
+        let mut text = String::new();
+        for (column, cell) in line.iter().enumerate() {
+            let width = width(column);
+            text.push_str(&if column < 2 {
+                format!("{cell:<width$}  ")
+            } else {
+                format!("{cell:>width$}  ")
+            });
+        }
+        writeln!(out, "{}", text.trim_end())?;
+    }
+    Ok(())
+}
+
+fn cells(row: &Row) -> [String; 16] {
     let intervals = &row.intervals;
     let network = (
         row.share_network_p99_below_360,
@@ -51,45 +76,27 @@ fn line(row: &Row, out: &mut impl Write) -> io::Result<()> {
         let good = share((pesq.share_3_or_more, pesq.share_interval));
         format!("{:.2}, {good} of {}", pesq.mean, pesq.calls)
     });
-    writeln!(
-        out,
-        "{:<16} {:<9} {:>4} {:>6}  {:>7} {:>15} {:>7}  {:<20} {:>15} {:>7}  {:<20} {:>7.2} % {:>6.2} % {:>5.2}  {pesq}",
-        row.setting.strategy,
-        row.setting.playout,
-        row.setting.legs,
-        row.setting.guards,
+    [
+        row.setting.strategy.clone(),
+        row.setting.playout.clone(),
+        row.setting.legs.to_string(),
+        row.replacements.to_string(),
+        row.setting.guards.to_string(),
         ms(row.network_ms.p50),
-        around(
+        ms_around(
             row.network_ms.p99_median_call,
-            intervals.network_p99_median_call
+            intervals.network_p99_median_call,
         ),
         ms(row.network_ms.p99_p90_call),
         share(network),
-        around(row.mouth_to_ear_ms.p50, intervals.mouth_to_ear_p50),
+        ms_around(row.mouth_to_ear_ms.p50, intervals.mouth_to_ear_p50),
         ms(row.mouth_to_ear_ms.p99_median_call),
-        share(row.ear_share(450)),
-        100.0 * row.concealed,
-        100.0 * row.repaired,
-        row.mos,
-    )
-}
-
-fn share((share, [low, high]): (f64, [f64; 2])) -> String {
-    format!(
-        "{:.1} % [{:.0}, {:.0}]",
-        100.0 * share,
-        100.0 * low,
-        100.0 * high
-    )
-}
-
-fn around(value: Option<f64>, [low, high]: [f64; 2]) -> String {
-    let bound = |value: f64| ms((value < NEVER).then_some(value));
-    format!("{} [{}, {}]", ms(value), bound(low), bound(high))
-}
-
-fn ms(value: Option<f64>) -> String {
-    value.map_or_else(|| "inf".to_owned(), |ms| format!("{ms:.0}"))
+        share(row.ear_share(EAR_LIMIT)),
+        percent(row.concealed, 2),
+        percent(row.repaired, 2),
+        format!("{:.2}", row.mos),
+        pesq,
+    ]
 }
 
 /// One line a strategy, with a header. An empty field is infinite or was not measured.
@@ -98,14 +105,22 @@ pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
         out,
         "simulated,model,strategy,playout,mode,from,to,minutes,calls,legs,correlation,guards,cells_per_s,clients,quick_ack,nagle,floor_factor,replace,traces,seed,network_p50_ms,\
          network_p99_median_call_ms,network_p99_p90_call_ms,share_network_p99_below_360,mouth_to_ear_p50_ms,\
-         mouth_to_ear_p99_median_call_ms,share_mouth_to_ear_p99_below_400,share_mouth_to_ear_p99_below_450,\
-         share_mouth_to_ear_p99_below_500,concealed,repaired,longest_gap_ms,mos,mos_with_echo,pesq_calls,pesq_mean,pesq_p10,pesq_share_3_or_more,cpu_percent"
+         mouth_to_ear_p95_median_call_ms,mouth_to_ear_p99_median_call_ms,speech_p50_ms,speech_p95_median_call_ms,speech_p99_median_call_ms,\
+         first_p50_ms,first_p95_median_call_ms,first_p99_median_call_ms,share_mouth_to_ear_p99_below_400,share_mouth_to_ear_p99_below_450,\
+         share_mouth_to_ear_p99_below_500,concealed,repaired,stretched,replacements,cells_sent_per_s,longest_gap_ms,mos,mos_with_echo,pesq_calls,pesq_mean,pesq_p10,pesq_share_3_or_more,cpu_percent"
     )?;
     for row in rows {
         let s = &row.setting;
         let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
         let pesq = |value: fn(&Pesq) -> f64| number(row.pesq.as_ref().map(value));
         let below = |limit: &str| number(row.share_mouth_to_ear_p99_below.get(limit).copied());
+        let ear = |ear: &EarMs| [ear.p50, ear.p95_median_call, ear.p99_median_call].map(number);
+        let [ear, speech, first] = [
+            &row.mouth_to_ear_ms,
+            &row.mouth_to_ear_speech_ms,
+            &row.mouth_to_ear_first_ms,
+        ]
+        .map(|of| ear(of).join(","));
         let fields = [
             s.simulated.to_string(),
             s.model.clone(),
@@ -131,13 +146,17 @@ pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
             number(row.network_ms.p99_median_call),
             number(row.network_ms.p99_p90_call),
             row.share_network_p99_below_360.to_string(),
-            number(row.mouth_to_ear_ms.p50),
-            number(row.mouth_to_ear_ms.p99_median_call),
+            ear,
+            speech,
+            first,
             below("400"),
             below("450"),
             below("500"),
             row.concealed.to_string(),
             row.repaired.to_string(),
+            row.stretched.to_string(),
+            row.replacements.to_string(),
+            row.cells_sent_per_s.to_string(),
             row.longest_gap_ms.to_string(),
             row.mos.to_string(),
             row.mos_with_echo.to_string(),

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use rayon::prelude::*;
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Scenario, random, run};
+use tacit_circuits::{Renewal, Scenario, random, replay, run};
 
-use crate::audio::{AudioError, Studio};
+use crate::audio::{AudioError, Band, Studio};
 use crate::hearing::{Buffer, Hearing, Voice};
 use crate::line::{CallLine, Millis, Setting};
 use crate::speech::Spoken;
@@ -49,7 +49,18 @@ impl Contender {
 
     /// Whether its packets are ours, with DRED in each.
     const fn is_ours(self) -> bool {
-        matches!(self.strategy, Kind::Tacit | Kind::Oracle | Kind::Bound)
+        matches!(self.strategy, Kind::Tacit) || self.foresees()
+    }
+
+    /// Whether it knows the future of the circuits that `tacit` has.
+    const fn foresees(self) -> bool {
+        matches!(self.strategy, Kind::Oracle | Kind::Bound)
+    }
+
+    /// Whether circuits are replaced in its calls: `tacit` has that done, and who foresees gets
+    /// exactly its circuits. The others keep those that they begin with, as published.
+    pub(crate) const fn replaces(self, scenario: &Scenario) -> bool {
+        scenario.replace && self.is_ours()
     }
 }
 
@@ -114,7 +125,7 @@ impl Plan {
     ) -> Result<CallLine, AudioError> {
         let listeners = studio.listeners(self.spoken(call), self.scenario.length)?;
         let (mut line, listeners) = self.call_between(contender, call, listeners);
-        line.pesq = Some(round(studio.score(&listeners.each_ref())?, 3));
+        line.pesq = Some(round(studio.score(&listeners.each_ref(), Band::Wide)?, 3));
         Ok(line)
     }
 
@@ -136,12 +147,9 @@ impl Plan {
             scenario.length,
             voices,
         );
-        let outcome = run(
-            &scenario,
-            contender.strategy,
-            self.seed_of(call),
-            &mut hearing,
-        );
+        let seed = self.seed_of(call);
+        let renewals = renewals(&scenario, contender, seed);
+        let outcome = replay(&scenario, contender.strategy, seed, &renewals, &mut hearing);
         let (heard, voices) = hearing.finish();
         let seconds = scenario.length.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "counts of at most millions")]
@@ -152,8 +160,11 @@ impl Plan {
             cells_sent_per_s: round(cells_per_s, 1),
             network_ms: Millis::of(&outcome.network),
             mouth_to_ear_ms: Millis::of(&heard.mouth_to_ear),
+            mouth_to_ear_speech_ms: Millis::of(&heard.speech),
+            mouth_to_ear_first_ms: Millis::of(&heard.first),
             concealed: round(heard.concealed(), 6),
             skipped: round(heard.skipped_share(), 6),
+            stretched: round(heard.stretched_share(), 6),
             repaired: round(heard.repaired(), 6),
             longest_gap_ms: millis(heard.longest_gap),
             mos: round(heard.mos(None), 3),
@@ -186,6 +197,15 @@ impl Plan {
             Ok(line)
         };
         (0..self.calls).into_par_iter().map(one).collect()
+    }
+}
+
+/// When `tacit` has which circuits replaced in this call, for who is to have the same.
+fn renewals(scenario: &Scenario, contender: Contender, seed: u64) -> Vec<Renewal> {
+    if contender.foresees() && scenario.replace {
+        run(scenario, Kind::Tacit, seed, &mut ()).renewals
+    } else {
+        Vec::new()
     }
 }
 

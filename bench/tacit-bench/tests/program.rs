@@ -126,6 +126,40 @@ fn a_line_has_the_fields_that_are_promised() {
     }
 }
 
+/// `tacit` is compared as it is shipped; the oracle has its circuits, the others keep theirs.
+#[test]
+fn circuits_are_replaced_for_tacit_and_the_oracle_alike() {
+    let rows = |more: &str| -> Vec<serde_json::Value> {
+        let lines = said(&bench(&format!(
+            "run --mode turn --calls 2 --minutes 1.5 -q --strategies donar-double,tacit,oracle {more}"
+        )));
+        let parse = |line| serde_json::from_str(line).unwrap();
+        lines.lines().map(parse).collect()
+    };
+    let shipped = rows("");
+    for call in 0..2 {
+        let replaced = |strategy: &str| {
+            let of_call = |row: &&serde_json::Value| {
+                row["strategy"] == strategy && row["call"] == call && row["playout"] == "tacit"
+            };
+            let row = shipped.iter().find(of_call).unwrap();
+            (
+                row["replace"].clone(),
+                row["replacements"].as_u64().unwrap(),
+            )
+        };
+        assert_eq!(replaced("donar-double"), (false.into(), 0));
+        assert!(replaced("tacit").1 > 2, "{:?}", replaced("tacit"));
+        assert_eq!(replaced("oracle"), replaced("tacit"));
+        assert_eq!(replaced("oracle").0, true);
+    }
+    let kept = rows("--keep-circuits");
+    assert!(
+        kept.iter()
+            .all(|row| row["replacements"] == 0 && row["replace"] == false)
+    );
+}
+
 /// A few calls of each strategy, as a whole: ours is not behind what was published.
 #[test]
 fn ours_is_ahead_of_what_was_published() {

@@ -26,13 +26,13 @@ const REQUIREMENTS: [&str; 3] = ["numpy", "pesq==0.0.4", "pystoi==0.4.1"];
 const READY: &str = "ready-2";
 
 /// Reads pairs of raw files of 16-bit 16 kHz samples, and prints a line for each: PESQ-WB, with ESTOI
-/// for `both`; PESQ-NB for `nb`; for `calls` PESQ-WB, or -1 where nothing is heard.
+/// for `both`; for `calls` PESQ-WB and for `nb` PESQ-NB, or -1 where nothing is heard.
 const SCRIPT: &str = "\
 import sys, numpy, pesq
 what = sys.argv[1]
 if what == 'both': import pystoi
 band = 'nb' if what == 'nb' else 'wb'
-on_error = pesq.PesqError.RETURN_VALUES if what == 'calls' else pesq.PesqError.RAISE_EXCEPTION
+on_error = pesq.PesqError.RETURN_VALUES if what in ('calls', 'nb') else pesq.PesqError.RAISE_EXCEPTION
 for first, second in zip(sys.argv[2::2], sys.argv[3::2]):
     ref, deg = (numpy.fromfile(f, dtype='<i2') for f in (first, second))
     score = float(pesq.pesq(16000, ref, deg, band, on_error=on_error))
@@ -223,7 +223,8 @@ impl Scorer {
         self.first_numbers("calls", pairs)
     }
 
-    /// PESQ on the narrowband scale (P.862.1) of pairs of aligned signals of 48 kHz, in one go.
+    /// PESQ on the narrowband scale (P.862.1) of pairs of aligned signals of 48 kHz, in one go; -1 where
+    /// PESQ hears no speech.
     ///
     /// # Errors
     /// [`PesqError::Python`], with what the package said.

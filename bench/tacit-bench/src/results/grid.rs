@@ -5,7 +5,7 @@ use core::time::Duration;
 use tacit_bench::hearing::Buffer;
 use tacit_bench::sim::{Contender, Plan};
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{CORRELATION, Client, Clients, Mode, Place, Scenario};
+use tacit_circuits::{CORRELATION, Client, Clients, MODEL, Mode, Place, Scenario};
 
 /// Circuits a side with `turn`, and in all with `onion`, in the goals; Donar has as many.
 pub(crate) const LEGS: usize = 12;
@@ -18,27 +18,43 @@ pub(crate) const ALOUD_CALLS: u32 = 40;
 pub(crate) const SCORED: u64 = 9001;
 pub(crate) const TUNING: u64 = 77;
 
-/// Names of the scenes.
+/// Names of the scenes: tacit as it is shipped, which replaces bad circuits, and the oracle with its.
 pub(crate) const BASE: &str = "base";
 pub(crate) const LONG: &str = "90-minutes";
 pub(crate) const ALOUD: &str = "aloud";
-/// The baselines with real speech.
-pub(crate) const ALOUD_BESIDE: &str = "aloud-baselines";
 pub(crate) const CELLS: &str = "25-cells";
-pub(crate) const TWO_GUARDS: &str = "two-guards";
-pub(crate) const EIGHT_LEGS: &str = "8-legs";
+/// Donar with one guard, as the others.
+pub(crate) const SAME_GUARDS: [(&str, f64); 2] =
+    [("correlation-0.15", 0.15), ("correlation-0.3", 0.3)];
+/// The same with the circuits that a call begins with, for its whole length.
+pub(crate) const KEPT: &str = "kept";
+pub(crate) const KEPT_LONG: &str = "kept-90-minutes";
+pub(crate) const KEPT_CELLS: &str = "kept-25-cells";
+pub(crate) const KEPT_SAME_GUARDS: [&str; 2] = ["kept-correlation-0.15", "kept-correlation-0.3"];
+/// Those that were published.
+pub(crate) const BASELINES: &str = "baselines";
+/// The same with real speech.
+pub(crate) const ALOUD_BESIDE: &str = "aloud-baselines";
+/// With the correlation of headlines.
 pub(crate) const HEADLINE: &str = "headline";
-/// Bad circuits give way to new ones.
-pub(crate) const REPLACING: &str = "replacing";
-pub(crate) const LONG_FLOORS: &str = "floor-1.5";
+pub(crate) const EIGHT_LEGS: &str = "8-legs";
+pub(crate) const HEADLINE_EIGHT_LEGS: &str = "headline-8-legs";
+/// By correlation.
+pub(crate) const TWO_GUARDS: [(&str, f64); 3] = [
+    ("two-guards", 0.0),
+    ("two-guards-0.15", 0.15),
+    ("two-guards-0.3", 0.3),
+];
+/// By what stretches the floors.
+pub(crate) const FLOORS: [(&str, f64); 2] = [("floor-1.5", 1.5), ("floor-2", 2.0)];
+/// Queues as they are in 2025.
+pub(crate) const TODAY: &str = "today";
+/// Whose Tor client everybody has, and nobody's Nagle.
 pub(crate) const OUR_CLIENT: &str = "our-client";
 pub(crate) const C_TOR: &str = "c-tor";
 pub(crate) const NO_NAGLE: &str = "no-nagle";
 pub(crate) const DE_US: &str = "de-us";
 pub(crate) const US_US: &str = "us-us";
-/// Donar with one guard, as the others.
-pub(crate) const SAME_GUARDS: [(&str, f64); 2] =
-    [("correlation-0.15", 0.15), ("correlation-0.3", 0.3)];
 
 /// How much is simulated.
 #[derive(Clone, Copy, Debug)]
@@ -90,101 +106,139 @@ impl Grid {
             let [turn, onion] = MODES.map(|mode| scenes(self, mode));
             turn.into_iter().zip(onion).flat_map(|(a, b)| [a, b])
         };
-        both(Self::of_goals).chain(both(Self::beside)).collect()
+        both(Self::of_goals)
+            .chain(both(Self::kept))
+            .chain(both(Self::beside))
+            .collect()
     }
 
     fn of_goals(&self, mode: Mode) -> Vec<Scene> {
         use Kind::{DonarDouble, Oracle, Tacit};
-        let ours = |kinds: &[Kind]| -> Vec<Contender> {
-            let with = |kind: &Kind| Contender::new(*kind, Buffer::Tacit);
-            kinds.iter().map(with).collect()
+        let all = [Tacit, DonarDouble, Oracle];
+        let (long, length) = self.long;
+        let mut scenes = vec![
+            self.scene(BASE, mode, &all, |_| {}),
+            self.scene(ALOUD, mode, &[Tacit], |_| {}).aloud(self.aloud),
+            self.scene(CELLS, mode, &[Tacit], |plan| {
+                plan.scenario.cells_per_second = 25;
+            }),
+            self.scene(LONG, mode, &[Tacit], |plan| {
+                (plan.calls, plan.scenario.length) = (long, length);
+            }),
+        ];
+        scenes.extend(SAME_GUARDS.map(|(name, correlation)| {
+            self.scene(name, mode, &all, |plan| {
+                plan.scenario.correlation = correlation;
+                plan.donar_guards = 1;
+            })
+        }));
+        scenes
+    }
+
+    /// Nobody replaces circuits.
+    fn kept(&self, mode: Mode) -> Vec<Scene> {
+        use Kind::{Oracle, Tacit};
+        let (long, length) = self.long;
+        let kept = |name, kinds: &[Kind], change: &dyn Fn(&mut Plan)| {
+            self.scene(name, mode, kinds, |plan| {
+                plan.scenario.replace = false;
+                plan.calls = self.beside;
+                change(plan);
+            })
         };
         let mut scenes = vec![
-            self.scene(BASE, mode, ours(&[Tacit, DonarDouble, Oracle])),
-            self.scene(ALOUD, mode, ours(&[Tacit])),
-            self.scene(CELLS, mode, ours(&[Tacit])),
-            self.scene(LONG, mode, ours(&[Tacit])),
+            kept(KEPT, &[Tacit, Oracle], &|plan| plan.calls = self.calls),
+            kept(KEPT_CELLS, &[Tacit], &|plan| {
+                plan.scenario.cells_per_second = 25;
+            }),
+            kept(KEPT_LONG, &[Tacit], &|plan| {
+                (plan.calls, plan.scenario.length) = (long.div_ceil(4), length);
+            }),
         ];
-        scenes[1].plan.calls = self.aloud;
-        scenes[1].aloud = true;
-        scenes[2].plan.scenario.cells_per_second = 25;
-        (scenes[3].plan.calls, scenes[3].plan.scenario.length) = self.long;
-        for (name, correlation) in SAME_GUARDS {
-            let mut scene = self.scene(name, mode, ours(&[Tacit, DonarDouble, Oracle]));
-            scene.plan.scenario.correlation = correlation;
-            scene.plan.donar_guards = 1;
-            scenes.push(scene);
+        for (name, (_, correlation)) in KEPT_SAME_GUARDS.into_iter().zip(SAME_GUARDS) {
+            scenes.push(kept(name, &[Tacit, Oracle], &|plan| {
+                plan.scenario.correlation = correlation;
+            }));
         }
         scenes
     }
 
     fn beside(&self, mode: Mode) -> Vec<Scene> {
         use Kind::{DonarAlternate, DonarDouble, Single, Tacit, Torfone};
-        let with = |kinds: &[Kind]| -> Vec<Contender> {
-            let ours = |kind: &Kind| Contender::new(*kind, Buffer::Tacit);
-            kinds.iter().map(ours).collect()
+        let both = [Tacit, DonarDouble];
+        let beside = |name, kinds: &[Kind], change: &dyn Fn(&mut Plan)| {
+            self.scene(name, mode, kinds, |plan| {
+                plan.calls = self.beside;
+                change(plan);
+            })
         };
+        let published = Contender::all_of(&[Single, Torfone, DonarAlternate, DonarDouble]);
         let own = |kind| Contender::new(kind, Buffer::DONAR);
         let mut scenes = vec![
-            self.scene(
-                "baselines",
-                mode,
-                Contender::all_of(&[Single, Torfone, DonarAlternate, DonarDouble]),
-            ),
-            self.scene(ALOUD_BESIDE, mode, vec![own(DonarDouble), own(Single)]),
-            self.scene(HEADLINE, mode, with(&[Tacit, DonarDouble])),
-            self.scene(EIGHT_LEGS, mode, with(&[Tacit])),
-            self.scene(TWO_GUARDS, mode, with(&[Tacit])),
-            self.scene(REPLACING, mode, with(&[Tacit])),
-            self.scene(LONG_FLOORS, mode, with(&[Tacit, DonarDouble])),
-            self.scene(OUR_CLIENT, mode, with(&[DonarDouble])),
-            self.scene(C_TOR, mode, with(&[Tacit])),
-            self.scene(NO_NAGLE, mode, with(&[Tacit, DonarDouble])),
-            self.scene(DE_US, mode, with(&[Tacit, DonarDouble])),
-            self.scene(US_US, mode, with(&[Tacit, DonarDouble])),
+            beside(BASELINES, &[], &|_| {}).with(published),
+            self.scene(ALOUD_BESIDE, mode, &[], |_| {})
+                .with(vec![own(DonarDouble), own(Single)])
+                .aloud(self.aloud.div_ceil(4)),
+            beside(HEADLINE, &both, &|plan| {
+                plan.scenario.correlation = CORRELATION;
+            }),
+            beside(EIGHT_LEGS, &[Tacit], &|plan| plan.scenario.legs = 8),
+            beside(HEADLINE_EIGHT_LEGS, &[Tacit], &|plan| {
+                plan.scenario.correlation = CORRELATION;
+                plan.scenario.legs = 8;
+            }),
+            beside(TODAY, &both, &|plan| plan.scenario.params = MODEL),
+            beside(OUR_CLIENT, &[DonarDouble], &|plan| {
+                plan.scenario.clients = Clients::All(Client::Tacit);
+            }),
+            beside(C_TOR, &[Tacit], &|plan| {
+                plan.scenario.clients = Clients::All(Client::CTor);
+            }),
+            beside(NO_NAGLE, &both, &|plan| plan.scenario.nagle = false),
+            beside(DE_US, &both, &|plan| {
+                plan.scenario.places = [Place::De, Place::Us];
+            }),
+            beside(US_US, &both, &|plan| {
+                plan.scenario.places = [Place::Us; 2];
+            }),
         ];
-        for scene in &mut scenes {
-            scene.plan.calls = self.beside;
-            let scenario = &mut scene.plan.scenario;
-            match scene.name {
-                ALOUD_BESIDE => {
-                    scene.plan.calls = self.aloud.div_ceil(4);
-                    scene.aloud = true;
-                }
-                HEADLINE => scenario.correlation = CORRELATION,
-                EIGHT_LEGS => {
-                    scenario.correlation = CORRELATION;
-                    scenario.legs = 8;
-                }
-                TWO_GUARDS => scenario.guards = 2,
-                REPLACING => scenario.replace = true,
-                LONG_FLOORS => scenario.floor_factor = 1.5,
-                OUR_CLIENT => scenario.clients = Clients::All(Client::Tacit),
-                C_TOR => scenario.clients = Clients::All(Client::CTor),
-                NO_NAGLE => scenario.nagle = false,
-                DE_US => scenario.places = [Place::De, Place::Us],
-                US_US => scenario.places = [Place::Us, Place::Us],
-                _ => {}
-            }
+        for (name, correlation) in TWO_GUARDS {
+            scenes.push(beside(name, &[Tacit], &|plan| {
+                plan.scenario.correlation = correlation;
+                plan.scenario.guards = 2;
+            }));
+        }
+        for (name, factor) in FLOORS {
+            scenes.push(beside(name, &both, &|plan| {
+                plan.scenario.floor_factor = factor;
+            }));
         }
         scenes
     }
 
-    fn scene(&self, name: &'static str, mode: Mode, contenders: Vec<Contender>) -> Scene {
+    /// With our playout.
+    fn scene(
+        &self,
+        name: &'static str,
+        mode: Mode,
+        kinds: &[Kind],
+        change: impl FnOnce(&mut Plan),
+    ) -> Scene {
         let mut scenario = Scenario::new(mode);
         scenario.legs = LEGS;
-        // The same number of circuits for everybody.
-        scenario.replace = false;
+        let mut plan = Plan {
+            scenario,
+            donar_guards: 2,
+            donar_legs: LEGS,
+            calls: self.calls,
+            seed: self.seed,
+        };
+        change(&mut plan);
+        let ours = |kind: &Kind| Contender::new(*kind, Buffer::Tacit);
         Scene {
             name,
-            plan: Plan {
-                scenario,
-                donar_guards: 2,
-                donar_legs: LEGS,
-                calls: self.calls,
-                seed: self.seed,
-            },
-            contenders,
+            plan,
+            contenders: kinds.iter().map(ours).collect(),
             aloud: false,
         }
     }
@@ -200,8 +254,73 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    fn with(mut self, contenders: Vec<Contender>) -> Self {
+        self.contenders = contenders;
+        self
+    }
+
+    /// So many calls, all with real speech.
+    const fn aloud(mut self, calls: u32) -> Self {
+        self.plan.calls = calls;
+        self.aloud = true;
+        self
+    }
+
     /// How many in all.
     pub(crate) fn calls(&self) -> u64 {
         u64::from(self.plan.calls) * self.contenders.len() as u64
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn grid() -> Grid {
+        Grid::full(CALLS, ALOUD_CALLS, TUNING)
+    }
+
+    #[test]
+    fn goals_are_scored_as_the_issue_says() {
+        let scenes = grid().scenes();
+        for mode in MODES {
+            let find = |name: &str| {
+                let of_mode = |s: &&Scene| s.name == name && s.plan.scenario.mode == mode;
+                let mut found = scenes.iter().filter(of_mode);
+                let scene = found.next().unwrap();
+                assert!(found.next().is_none(), "{name} twice");
+                &scene.plan
+            };
+            let base = find(BASE);
+            let scenario = &base.scenario;
+            assert_eq!((base.calls, scenario.length.as_secs()), (400, 300));
+            assert_eq!((scenario.legs, scenario.guards), (12, 1));
+            assert_eq!((base.donar_legs, base.donar_guards), (12, 2));
+            assert_eq!((scenario.cells_per_second, scenario.correlation), (50, 0.0));
+            assert!(scenario.replace && !find(KEPT).scenario.replace);
+            let long = find(LONG);
+            assert_eq!((long.calls, long.scenario.length.as_secs()), (40, 5_400));
+            assert_eq!(find(ALOUD).calls, 40);
+            assert_eq!(find(CELLS).scenario.cells_per_second, 25);
+            for (name, correlation) in SAME_GUARDS {
+                let plan = find(name);
+                assert_eq!((plan.calls, plan.donar_guards), (400, 1));
+                assert_eq!(plan.scenario.correlation, correlation);
+            }
+        }
+    }
+
+    #[test]
+    fn every_scene_has_a_name_of_its_own() {
+        let scenes = grid().scenes();
+        let mut keys: Vec<String> = scenes
+            .iter()
+            .map(|s| format!("{}-{}", s.plan.scenario.mode, s.name))
+            .collect();
+        keys.sort_unstable();
+        let all = keys.len();
+        keys.dedup();
+        assert_eq!(keys.len(), all);
     }
 }

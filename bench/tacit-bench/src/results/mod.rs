@@ -3,8 +3,8 @@
 mod goals;
 mod grid;
 mod page;
+mod tables;
 
-use core::time::Duration;
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use indicatif::ProgressBar;
 use tacit_bench::audio::Studio;
-use tacit_bench::exit;
+use tacit_bench::exit::{self, Scored};
 use tacit_bench::hearing::Buffer;
 use tacit_bench::line::{CallLine, Setting};
 use tacit_bench::sim::Contender;
@@ -73,8 +73,8 @@ impl Program {
     }
 }
 
-/// Calls as they were measured over live Tor, by buffer in ms: how many, and how many scored well.
-type LiveTor = Vec<(u64, usize, usize)>;
+/// Calls as they were measured over live Tor, by the buffer's name.
+type LiveTor = Vec<(String, Vec<Scored>)>;
 
 fn live_tor(args: &ResultsArgs, grid: &Grid, cache: &Cache) -> Result<LiveTor, Failure> {
     // A file of its own, as the calls have.
@@ -87,17 +87,18 @@ fn live_tor(args: &ResultsArgs, grid: &Grid, cache: &Cache) -> Result<LiveTor, F
     }
     let studio = Studio::new()?;
     let runner = Runner::new(args.jobs, args.quiet)?;
-    let calls = grid.aloud.div_ceil(4);
-    let one = |ms: u64| -> Result<_, Failure> {
-        let buffer = Buffer::Fixed(Duration::from_millis(ms));
-        let scores = runner.install(|| exit::scores(&studio, buffer, calls, grid.seed))?;
-        let good = scores.iter().filter(|score| **score >= 3.0).count();
-        Ok((ms, scores.len(), good))
+    let bar = runner.bar(u64::from(grid.aloud) * exit::BUFFERS.len() as u64);
+    let one = |buffer: Buffer| -> Result<_, Failure> {
+        bar.set_message(format!("live Tor ({})", buffer.name()));
+        let scores = runner.install(|| exit::scores(&studio, buffer, grid.aloud, grid.seed))?;
+        bar.inc(u64::from(grid.aloud));
+        Ok((buffer.name(), scores))
     };
-    let scored: LiveTor = [150, 300, 500, 800]
+    let scored: LiveTor = exit::BUFFERS
         .into_iter()
         .map(one)
         .collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
     fs::write(file, serde_json::to_string(&scored)?)?;
     Ok(scored)
 }
@@ -221,3 +222,7 @@ impl Cache {
         Ok(fs::rename(partial, self.path(key))?)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
