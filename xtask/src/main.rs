@@ -53,7 +53,7 @@ enum Task {
     Docs,
     /// Simulate the calls of the goals, and write docs/results.md with its plots.
     ///
-    /// Takes about an hour of two cores. Arguments go to `tacit-bench results`: `--quick` looks in two
+    /// Takes about half an hour of two free cores. Arguments go to `tacit-bench results`: `--quick` looks in two
     /// minutes, `--help` shows the others.
     #[command(disable_help_flag = true)]
     Bench {

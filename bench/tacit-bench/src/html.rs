@@ -105,9 +105,9 @@ pub fn ear_p99(call: &CallLine) -> Option<f64> {
     float(call.mouth_to_ear_ms.p99)
 }
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:84rem;margin:2rem auto;padding:0 1rem;color:#222}\
-table{border-collapse:collapse;font-size:.85rem}td,th{white-space:nowrap;padding:.3rem .55rem;border-bottom:1px solid #ddd;text-align:right}\
-td:first-child,th:first-child{text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:96rem;margin:2rem auto;padding:0 1rem;color:#222}\
+table{border-collapse:collapse;font-size:.8rem}td,th{white-space:nowrap;padding:.3rem .4rem;border-bottom:1px solid #ddd;text-align:right}\
+th{vertical-align:bottom;white-space:normal}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
 
 fn table(rows: &[&Row]) -> String {
     const HEAD: [&str; 17] = [

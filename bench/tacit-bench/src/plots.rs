@@ -12,8 +12,10 @@ use crate::line::CallLine;
 use crate::row::{INTERACTIVE, Row};
 use crate::sim::{Contender, Plan};
 
-const SIZE: (u32, u32) = (820, 400);
-const COLOURS: [RGBColor; 8] = [
+const SIZE: (u32, u32) = (1_000, 400);
+/// Of that, for the names of the curves.
+const NAMES: u32 = 210;
+const COLOURS: [RGBColor; 10] = [
     RGBColor(0x9e, 0x9e, 0x9e),
     RGBColor(0x8d, 0x6e, 0x63),
     RGBColor(0xf5, 0x9e, 0x0b),
@@ -22,6 +24,8 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(0x0f, 0x76, 0x6e),
     RGBColor(0x1d, 0x4e, 0x89),
     RGBColor(0x33, 0x33, 0x33),
+    RGBColor(0xd8, 0x5f, 0xb0),
+    RGBColor(0x7c, 0xb3, 0x42),
 ];
 const LIGHT: RGBColor = RGBColor(0xee, 0xee, 0xee);
 /// Where the plot of one call begins and ends, seconds.
@@ -76,19 +80,29 @@ pub fn cdf(calls: &[CallLine], value: fn(&CallLine) -> Option<f64>) -> Option<Cu
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Draws on white paper with axes.
+/// A line of the legend: how it is drawn, and what it is called.
+struct Named {
+    colour: RGBColor,
+    dot: bool,
+    name: String,
+}
+
+/// Draws on white paper with axes, and names what is drawn beside it.
 fn on_paper(
     x: (&str, core::ops::Range<f64>),
     y: (&str, core::ops::Range<f64>),
-    legend: SeriesLabelPosition,
+    legend: &[Named],
     draw: impl FnOnce(&mut Chart<'_, '_>) -> Result<(), DrawError>,
 ) -> Result<String, DrawError> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
+        let (left, right) = area.split_horizontally(SIZE.0 - NAMES);
+        let labels = [labels(&x.1), labels(&y.1)];
+        let mut chart = ChartBuilder::on(&left)
             .margin(8)
+            .margin_right(24)
             .x_label_area_size(44)
             .y_label_area_size(64)
             .build_cartesian_2d(x.1, y.1)?;
@@ -98,20 +112,33 @@ fn on_paper(
             .light_line_style(WHITE)
             .label_style(("sans-serif", 14))
             .axis_desc_style(("sans-serif", 15))
+            .x_label_formatter(&labels[0])
+            .y_label_formatter(&labels[1])
             .x_desc(x.0)
             .y_desc(y.0)
             .draw()?;
         draw(&mut chart)?;
-        chart
-            .configure_series_labels()
-            .position(legend)
-            .label_font(("sans-serif", 14))
-            .background_style(WHITE.mix(0.8))
-            .border_style(RGBColor(0xcc, 0xcc, 0xcc))
-            .draw()?;
+        for (at, named) in (0..).map(|line| 20 + 22 * line).zip(legend) {
+            let Named { colour, dot, name } = named;
+            if *dot {
+                right.draw(&Circle::new((10, at), 4, colour.filled()))?;
+            } else {
+                right.draw(&PathElement::new(
+                    [(2, at), (20, at)],
+                    colour.stroke_width(3),
+                ))?;
+            }
+            right.draw(&Text::new(name.clone(), (28, at - 7), ("sans-serif", 14)))?;
+        }
         area.present()?;
     }
     Ok(svg)
+}
+
+/// As many digits as are needed.
+fn labels(range: &core::ops::Range<f64>) -> impl Fn(&f64) -> String + use<> {
+    let digits = usize::from(range.end - range.start < 10.0);
+    move |value| format!("{value:.digits$}")
 }
 
 /// Distributions, up to `widest`.
@@ -133,15 +160,16 @@ pub fn distributions(
     };
     let x = (title, from..right);
     let y = ("share of calls", 0.0..1.0);
-    on_paper(x, y, SeriesLabelPosition::LowerRight, |chart| {
-        for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    let coloured = || curves.iter().zip(COLOURS.iter().copied().cycle());
+    let named = |(curve, colour): (&Curve, RGBColor)| Named {
+        colour,
+        dot: false,
+        name: curve.name.clone(),
+    };
+    on_paper(x, y, &coloured().map(named).collect::<Vec<_>>(), |chart| {
+        for (curve, colour) in coloured() {
             let points = shown(&curve.points, right);
-            chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-                .label(curve.name.clone())
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
-                });
+            chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
         }
         Ok(())
     })
@@ -163,16 +191,16 @@ fn shown(points: &[(f64, f64)], right: f64) -> Vec<(f64, f64)> {
 pub fn quality_against_cells(rows: &[&Row]) -> Result<String, DrawError> {
     let x = ("packets a second and direction", 15.0..60.0);
     let y = ("MOS of the median call (E-model)", 1.0..4.5);
-    on_paper(x, y, SeriesLabelPosition::UpperLeft, |chart| {
-        for (number, (row, colour)) in rows.iter().zip(COLOURS.iter().cycle()).enumerate() {
-            // Side by side where many send alike.
-            #[expect(clippy::cast_precision_loss, reason = "a handful")]
-            let place = f64::from(row.setting.cells_per_s) + number as f64 * 0.7 - 2.0;
-            let style = colour.filled();
-            chart
-                .draw_series([Circle::new((place, row.mos), 5, style)])?
-                .label(name(&row.setting.strategy, &row.setting.playout))
-                .legend(move |(x, y)| Circle::new((x + 8, y), 4, style));
+    let coloured = || rows.iter().zip(COLOURS.iter().copied().cycle());
+    let named = |(row, colour): (&&Row, RGBColor)| Named {
+        colour,
+        dot: true,
+        name: name(&row.setting.strategy, &row.setting.playout),
+    };
+    on_paper(x, y, &coloured().map(named).collect::<Vec<_>>(), |chart| {
+        for (row, colour) in coloured() {
+            let place = (row.cells_sent_per_s, row.mos);
+            chart.draw_series([Circle::new(place, 5, colour.filled())])?;
         }
         Ok(())
     })
@@ -210,17 +238,23 @@ pub fn one_call(plan: &Plan, contender: Contender, call: u32) -> Result<String, 
         (title.as_str(), from..to),
         ("network delay, ms", 0.0..1_000.0),
     );
-    on_paper(x, y, SeriesLabelPosition::UpperRight, |chart| {
+    let legend = [
+        Named {
+            colour: COLOURS[3],
+            dot: true,
+            name: "a packet above 360 ms".to_owned(),
+        },
+        Named {
+            colour: COLOURS[6],
+            dot: false,
+            name: "first packet with a frame".to_owned(),
+        },
+    ];
+    on_paper(x, y, &legend, |chart| {
         let late = copies.iter().filter(|(_, ms)| *ms > INTERACTIVE);
         let red = COLOURS[3].mix(0.6).filled();
-        chart
-            .draw_series(late.map(|point| Circle::new(*point, 2, red)))?
-            .label("a packet on a stalled circuit (above 360 ms)")
-            .legend(move |(x, y)| Circle::new((x + 8, y), 3, red));
-        chart
-            .draw_series(LineSeries::new(first, COLOURS[6].stroke_width(1)))?
-            .label("first packet with what was spoken then")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], COLOURS[6].stroke_width(2)));
+        chart.draw_series(late.map(|point| Circle::new(*point, 2, red)))?;
+        chart.draw_series(LineSeries::new(first, COLOURS[6].stroke_width(1)))?;
         Ok(())
     })
 }

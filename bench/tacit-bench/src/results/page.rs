@@ -14,7 +14,9 @@ use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Mode, VERSION};
 
 use super::goals::{self, Value};
-use super::grid::{ALOUD, ALOUD_BESIDE, ALOUD_CALLS, BASE, BASELINES, CALLS, Grid, LEGS, MODES};
+use super::grid::{
+    ALOUD, ALOUD_BESIDE, ALOUD_CALLS, BASE, BASELINES, CALLS, CELLS, Grid, LEGS, MODES,
+};
 use super::{Calls, LiveTor, Program, tables};
 use crate::Failure;
 
@@ -179,7 +181,12 @@ fn drawings(grid: &Grid, calls: &Calls) -> Result<Vec<(String, String)>, Failure
         .into_iter()
         .filter_map(aloud)
         .collect();
-        let rows: Vec<Row> = shown.iter().filter_map(|calls| Row::of(calls)).collect();
+        let sparse = calls.ours(mode, CELLS, Kind::Tacit);
+        let rows: Vec<Row> = shown
+            .iter()
+            .chain([&sparse])
+            .filter_map(|calls| Row::of(calls))
+            .collect();
         let title = |what: &str| format!("{what}, {mode}, simulated");
         let network = title("99th percentile of the network delay, ms");
         let ear = title("99th percentile of the mouth-to-ear delay, ms");
