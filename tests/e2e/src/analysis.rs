@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::recovery::Recovery;
+
 /// Samples of one frame at 48 kHz.
 const FRAME_SAMPLES: i64 = 960;
 /// One frame in microseconds.
@@ -215,6 +217,8 @@ pub struct Direction {
     pub longest_gap_ms: f64,
     /// Packets written a second; each is one Tor cell.
     pub cells_per_s: f64,
+    /// How the listener fared through the stall, if there was one.
+    pub recovery: Option<Recovery>,
 }
 
 /// Computes a direction from the speaker's and the listener's traces. `is_speech(position)` tells
@@ -267,6 +271,7 @@ pub fn direction(
         },
         longest_gap_ms: longest_gap(&listener.played),
         cells_per_s: rate(&speaker.sent),
+        recovery: None,
     }
 }
 

@@ -2,23 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tacit_tornet::{Network, Stall};
+use tacit_tornet::Network;
 
 use crate::analysis::{Direction, MeterReport, Trace, direction};
+use crate::hearing;
 use crate::person::{Person, Running, Usage, usage};
+use crate::recovery::{Ends, Recovery, Stalled};
 use crate::speech::Speech;
-use crate::stall::{self, Halves, Link};
+use crate::stall::{self, Halves, Plan, Stalling};
 
-/// Seconds of sound in each call.
-pub const CALL_SECONDS: u64 = 24;
-/// When the stall begins, after the answer.
-const STALL_AT: Duration = Duration::from_secs(13);
-/// How long the stall lasts.
-const STALL_FOR: Duration = Duration::from_secs(2);
 /// PINGs that measure the onion round trip before the ring.
 const PINGS: &str = "5";
 
@@ -39,7 +35,7 @@ pub struct CallReport {
     pub accept_to_audio_ms: f64,
     /// Both screens showed the same two words; `None` where the words were not compared.
     pub sas_match: Option<bool>,
-    /// Legs on the stalled connection.
+    /// Legs that the stall stopped.
     pub legs_stalled: usize,
     /// Both directions.
     pub directions: Vec<Direction>,
@@ -47,6 +43,8 @@ pub struct CallReport {
     pub processes: Vec<ProcessReport>,
     /// When the stall began, seconds after the answer.
     pub stall_at_s: f64,
+    /// How long it lasted, seconds.
+    pub stall_s: f64,
 }
 
 /// What a process used.
@@ -73,6 +71,8 @@ pub struct Stage {
     pub caller_speech: Speech,
     /// What the callee says.
     pub callee_speech: Speech,
+    /// What is to happen in each call.
+    pub plan: Plan,
     /// Where recordings, traces and the report go.
     pub out: PathBuf,
 }
@@ -111,7 +111,7 @@ impl Stage {
         let trace = self
             .out
             .join(format!("trace-{}-{legs}.txt", self.caller.name));
-        let duration = CALL_SECONDS.to_string();
+        let duration = self.plan.seconds.to_string();
         let caller = self.caller.tacit(&[
             "call",
             self.callee.name,
@@ -219,12 +219,13 @@ impl Call<'_> {
                 e["event"] == "state" && e["state"] == "connected"
             })
             .await?;
-        say(&format!("Connected. Both speak for {CALL_SECONDS} s…"));
-        let began = std::time::Instant::now();
+        let plan = &self.stage.plan;
+        say(&format!("Connected. Both speak for {} s…", plan.seconds));
+        let began = Instant::now();
         let before = self.usages(callee);
         let mut words = [Value::Null, Value::Null];
         let mut meters = [Vec::new(), Vec::new()];
-        let mut stalled: Option<(Link, Stall)> = None;
+        let mut stalled: Option<Stalling> = None;
         let halves = if self.legs == "turn" {
             Halves::Apart
         } else {
@@ -233,7 +234,7 @@ impl Call<'_> {
         let mut live = 0;
         let mut verified = [false, false];
         loop {
-            let stall_in = STALL_AT.saturating_sub(began.elapsed());
+            let stall_in = plan.at.saturating_sub(began.elapsed());
             tokio::select! {
                 event = self.caller.next() => {
                     let event = event.ok_or("the caller ended in mid-call")?;
@@ -256,16 +257,14 @@ impl Call<'_> {
                     if event["event"] == "words" { words[1] = event["words"].clone(); }
                 }
                 () = tokio::time::sleep(stall_in), if stalled.is_none() => {
-                    // TURN legs are each side's own; onion legs belong to both.
-                    live = self.links.len() + if halves == Halves::Apart { callee_links.len() } else { 0 };
-                    let link = stall::choose(&self.stage.network, &self.links, &callee_links, halves)
-                        .ok_or("no relay-to-relay connection carries at least one and under half of the legs")?;
+                    live = stall::count(&self.links, &callee_links, halves);
+                    let legs = [&self.links[..], &callee_links[..]];
+                    let stalling = stall::begin(&self.stage.network, plan, legs, halves)?;
                     say(&format!(
-                        "Stalling {} – {} for {} s: {} of {live} legs.",
-                        link.a, link.b, STALL_FOR.as_secs(), link.legs
+                        "Stalling {} for {} s: {} of {live} legs.",
+                        stalling.what, plan.time.as_secs_f64(), stalling.legs
                     ));
-                    let hold = self.stage.network.stall(&link.a, &link.b, STALL_FOR).map_err(|e| e.to_string())?;
-                    stalled = Some((link, hold));
+                    stalled = Some(stalling);
                 }
             }
             if verify && words.iter().all(|w| !w.is_null()) && verified == [false, false] {
@@ -285,7 +284,9 @@ impl Call<'_> {
             })
             .await?;
         self.caller.finish(Duration::from_secs(120)).await?;
-        let (link, _) = stalled.ok_or("the call ended before the stall")?;
+        let stalled = stalled.ok_or("the call ended before the stall")?;
+        let length = u64::try_from(plan.time.as_micros()).unwrap_or(u64::MAX);
+        let stall = Stalled(stalled.begun_us..stalled.begun_us.saturating_add(length));
         let between = |from: &str, to: &str| -> Result<f64, String> {
             let at = |what: &str| {
                 times
@@ -307,10 +308,11 @@ impl Call<'_> {
                 .ok_or("no PING was measured")?,
             accept_to_audio_ms: between("callee_accepted", "first_audio")?,
             sas_match: verify.then(|| words[0] == words[1] && !words[0].is_null()),
-            legs_stalled: link.legs,
-            directions: directions(self.stage, self.legs, callee_call, &meters)?,
+            legs_stalled: stalled.legs,
+            directions: directions(self.stage, self.legs, callee_call, &meters, &stall)?,
             processes,
-            stall_at_s: STALL_AT.as_secs_f64(),
+            stall_at_s: plan.at.as_secs_f64(),
+            stall_s: plan.time.as_secs_f64(),
         })
     }
 
@@ -398,6 +400,7 @@ fn directions(
     legs: &str,
     callee_call: u64,
     meters: &[Vec<MeterReport>; 2],
+    stall: &Stalled,
 ) -> Result<Vec<Direction>, String> {
     let caller_trace = Trace::read(
         &stage
@@ -428,8 +431,17 @@ fn directions(
             heard.display().to_string(),
         );
         let [from, to] = traces;
-        direction(names, from, to, meter, |position| {
-            speech.is_speech(position)
+        let is_speech = |position| speech.is_speech(position);
+        let (spoken, heard) = (hearing::read(&speech.wav)?, hearing::read(heard)?);
+        let ends = Ends {
+            speaker: from,
+            listener: to,
+            spoken: &spoken,
+            heard: &heard,
+        };
+        Ok::<_, String>(Direction {
+            recovery: Recovery::of(ends, stall),
+            ..direction(names, from, to, meter, is_speech)
         })
     };
     let [caller_meter, callee_meter] = meters;
@@ -439,13 +451,13 @@ fn directions(
             &heard_by_callee,
             [&caller_trace, &callee_trace],
             callee_meter,
-        ),
+        )?,
         one(
             (&stage.callee, &stage.callee_speech),
             &heard_by_caller,
             [&callee_trace, &caller_trace],
             caller_meter,
-        ),
+        )?,
     ])
 }
 

@@ -54,7 +54,7 @@ pub fn heard_around(
     Ok(usual)
 }
 
-/// PESQ-WB of the part of a call before its stall, mean of segments.
+/// PESQ-WB of a part of a call, mean of segments.
 ///
 /// # Errors
 /// If a file cannot be read or PESQ cannot be computed.
@@ -65,6 +65,10 @@ pub fn pesq_wb(spoken: &Path, heard: &Path, from_s: f64, to_s: f64) -> Result<f6
         .map_err(|e| e.to_string())
 }
 
-fn read(path: &Path) -> Result<Vec<f32>, String> {
+/// Reads a recording.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn read(path: &Path) -> Result<Vec<f32>, String> {
     read_wav(path).map_err(|e| format!("{}: {e}", path.display()))
 }

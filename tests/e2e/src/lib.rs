@@ -19,6 +19,7 @@ pub mod canary;
 pub mod demo;
 pub mod hearing;
 pub mod person;
+pub mod recovery;
 pub mod scenarios;
 pub mod speech;
 pub mod stage;

@@ -10,6 +10,7 @@ use tacit_legs::coturn::Coturn;
 use tacit_quality::speech::{SpeechError, Text, assemble};
 
 use crate::stage::Wanted;
+use crate::stall::Plan;
 
 /// Scenarios that run one after another on one network; a failed one does not keep the others from
 /// running.
@@ -95,6 +96,7 @@ pub fn wanted(test: &str) -> Wanted {
         link_delay: Duration::from_millis(15),
         key_cache: None,
         more: Vec::new(),
+        plan: Plan::default(),
     }
 }
 

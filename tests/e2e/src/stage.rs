@@ -9,9 +9,10 @@ use tacit_quality::speech::Text;
 use tacit_tornet::{Config, Link, Network};
 use tokio::process::Command;
 
-use crate::demo::{CALL_SECONDS, Stage};
+use crate::demo::Stage;
 use crate::person::{Person, Place, Running};
 use crate::speech::Speech;
+use crate::stall::Plan;
 
 /// How long `tacit-server` may take to become reachable.
 const SERVER_LIMIT: Duration = Duration::from_secs(120);
@@ -40,6 +41,8 @@ pub struct Wanted {
     pub key_cache: Option<PathBuf>,
     /// More arguments for every program.
     pub more: Vec<String>,
+    /// What is to happen in each call.
+    pub plan: Plan,
 }
 
 /// Starts everything.
@@ -48,8 +51,13 @@ pub struct Wanted {
 /// What failed, in plain words.
 pub async fn set(wanted: &Wanted, say: &(dyn Fn(&str) + Sync)) -> Result<Set, String> {
     std::fs::create_dir_all(&wanted.out).map_err(|e| format!("{}: {e}", wanted.out.display()))?;
-    let caller_speech = Speech::make(Text::A, seconds(), &wanted.out.join("spoken-by-alice.wav"))?;
-    let callee_speech = Speech::make(Text::B, seconds(), &wanted.out.join("spoken-by-bob.wav"))?;
+    let speech = |text, name: &str| {
+        // Whoever starts first speaks a little longer.
+        let seconds = usize::try_from(wanted.plan.seconds + 2).unwrap_or(usize::MAX);
+        Speech::make(text, seconds, &wanted.out.join(name))
+    };
+    let caller_speech = speech(Text::A, "spoken-by-alice.wav")?;
+    let callee_speech = speech(Text::B, "spoken-by-bob.wav")?;
     say("Starting a private Tor network of real relays…");
     let network = Arc::new(relays(wanted).await?);
     say(&format!(
@@ -71,6 +79,7 @@ pub async fn set(wanted: &Wanted, say: &(dyn Fn(&str) + Sync)) -> Result<Set, St
         callee,
         caller_speech,
         callee_speech,
+        plan: wanted.plan.clone(),
         out: wanted.out.clone(),
     };
     Ok(Set {
@@ -78,10 +87,6 @@ pub async fn set(wanted: &Wanted, say: &(dyn Fn(&str) + Sync)) -> Result<Set, St
         coturn,
         server,
     })
-}
-
-fn seconds() -> usize {
-    usize::try_from(CALL_SECONDS + 2).unwrap_or(30)
 }
 
 /// Starts the relays.

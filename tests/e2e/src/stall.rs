@@ -1,8 +1,122 @@
-//! Which relay-to-relay connection to stall.
+//! What to stall between relays, and for how long.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use tacit_tornet::Network;
+use tacit_tornet::{Network, Stall};
+
+/// A call and the stall in it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Seconds of sound.
+    pub seconds: u64,
+    /// When the stall begins, after the answer.
+    pub at: Duration,
+    /// How long it lasts.
+    pub time: Duration,
+    /// What it stops.
+    pub reach: Reach,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            seconds: 24,
+            at: Duration::from_secs(13),
+            time: Duration::from_secs(2),
+            reach: Reach::Some,
+        }
+    }
+}
+
+impl Plan {
+    /// Seconds of sound that are left after the stall.
+    #[must_use]
+    pub fn afterwards(&self) -> Duration {
+        Duration::from_secs(self.seconds).saturating_sub(self.at + self.time)
+    }
+}
+
+/// Which connections between relays stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// One, which carries at least one leg and under half of them.
+    Some,
+    /// All.
+    All,
+}
+
+/// A stall that has begun.
+#[derive(Debug)]
+pub struct Stalling {
+    /// When, on the machine's monotonic clock, in microseconds: that of the traces.
+    pub begun_us: u64,
+    /// Legs that it stops.
+    pub legs: usize,
+    /// What is stopped, in words.
+    pub what: String,
+    _holds: Vec<Stall>,
+}
+
+/// Legs of both sides, each with its hops.
+pub type Legs = [(u64, Vec<String>)];
+
+/// Stalls what the plan wants.
+///
+/// # Errors
+/// If no connection is fit for it, or the network cannot stall.
+pub fn begin(
+    network: &Network,
+    plan: &Plan,
+    [caller, callee]: [&Legs; 2],
+    halves: Halves,
+) -> Result<Stalling, String> {
+    let (pairs, legs, what) = match plan.reach {
+        Reach::Some => {
+            let link = choose(network, caller, callee, halves).ok_or(
+                "no relay-to-relay connection carries at least one and under half of the legs",
+            )?;
+            let what = format!("{} – {}", link.a, link.b);
+            (vec![(link.a, link.b)], link.legs, what)
+        }
+        Reach::All => {
+            let what = "every connection between relays".into();
+            (pairs(network), count(caller, callee, halves), what)
+        }
+    };
+    let hold = |(a, b): &(String, String)| network.stall(a, b, plan.time);
+    let holds: Result<Vec<Stall>, _> = pairs.iter().map(hold).collect();
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let us = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000;
+    Ok(Stalling {
+        begun_us: u64::try_from(us).unwrap_or(0),
+        legs,
+        what,
+        _holds: holds.map_err(|e| e.to_string())?,
+    })
+}
+
+/// TURN legs are each side's own; onion legs belong to both.
+#[must_use]
+pub fn count(caller: &Legs, callee: &Legs, halves: Halves) -> usize {
+    match halves {
+        Halves::Joined => caller.len(),
+        Halves::Apart => caller.len() + callee.len(),
+    }
+}
+
+/// Every two relays.
+fn pairs(network: &Network) -> Vec<(String, String)> {
+    let names: Vec<&String> = network.relays().iter().map(|relay| &relay.name).collect();
+    let pair = |(i, a): (usize, &&String)| {
+        let others = names[i + 1..].iter();
+        let a = (*a).clone();
+        others
+            .map(move |b| (a.clone(), (*b).clone()))
+            .collect::<Vec<_>>()
+    };
+    names.iter().enumerate().flat_map(pair).collect()
+}
 
 /// Two relays whose connection carries some of the legs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,18 +141,13 @@ pub enum Halves {
 /// The connection that carries most legs, but under half of them, also of either side's, and is
 /// nobody's guard link. Hops are RSA identities, first hop first, of each side's half of a circuit.
 #[must_use]
-pub fn choose(
-    network: &Network,
-    caller: &[(u64, Vec<String>)],
-    callee: &[(u64, Vec<String>)],
-    halves: Halves,
-) -> Option<Link> {
+pub fn choose(network: &Network, caller: &Legs, callee: &Legs, halves: Halves) -> Option<Link> {
     let name = |identity: &String| network.relay_by_identity(identity).map(|r| r.name.clone());
     busiest([caller, callee], name, halves)
 }
 
 fn busiest(
-    sides: [&[(u64, Vec<String>)]; 2],
+    sides: [&Legs; 2],
     name: impl Fn(&String) -> Option<String>,
     halves: Halves,
 ) -> Option<Link> {
