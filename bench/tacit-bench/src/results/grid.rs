@@ -135,6 +135,11 @@ impl Grid {
         scenes
     }
 
+    /// Five-minute calls in which nobody replaces circuits, where they are not fewer.
+    pub(crate) const fn kept_calls(&self) -> u32 {
+        self.calls.div_ceil(2)
+    }
+
     /// Nobody replaces circuits.
     fn kept(&self, mode: Mode) -> Vec<Scene> {
         use Kind::{Oracle, Tacit};
@@ -147,7 +152,9 @@ impl Grid {
             })
         };
         let mut scenes = vec![
-            kept(KEPT, &[Tacit, Oracle], &|plan| plan.calls = self.calls),
+            kept(KEPT, &[Tacit, Oracle], &|plan| {
+                plan.calls = self.kept_calls()
+            }),
             kept(KEPT_CELLS, &[Tacit], &|plan| {
                 plan.scenario.cells_per_second = 25;
             }),

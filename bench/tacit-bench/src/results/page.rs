@@ -54,8 +54,8 @@ fn text(grid: &Grid, program: &Program, calls: &Calls, live: &LiveTor) -> String
     let _ = write!(
         page,
         "\n### With the circuits that a call begins with\n\n\
-         The same if nobody replaces circuits that have not failed; over {} calls in the first row and wherever only that is needed, over {} of 90 minutes, and over {} otherwise.\n\n",
-        grid.calls,
+         The same if nobody replaces circuits that have not failed; over {} calls, {} of 90 minutes, and {} at 25 packets a second and with correlation, paired with the first ones of `donar-double`.\n\n",
+        grid.kept_calls(),
         grid.long.0.div_ceil(4),
         grid.beside,
     );
