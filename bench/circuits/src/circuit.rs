@@ -5,7 +5,7 @@ use core::time::Duration;
 use tacit_types::Timestamp;
 
 use crate::nagle::{Hop, PACKETS_IN_SEGMENT};
-use crate::noise::Noise;
+use crate::noise::{Moment, Noise, whole_below};
 use crate::params::Params;
 use crate::place::Place;
 use crate::quality::{Quality, Seeds, lasting, of_guard};
@@ -88,7 +88,8 @@ impl Relay {
 
     fn pass(self, at: f64) -> f64 {
         let Some(phase) = self.phase else { return at };
-        ((at - phase) / KIST).ceil() * KIST + phase
+        // The next whole number of runs.
+        -whole_below((phase - at) / KIST) as f64 * KIST + phase
     }
 }
 
@@ -114,6 +115,8 @@ pub struct Circuit {
     /// Over seconds, of the whole circuit, and over fractions of a second, of each relay.
     slow: Noise,
     fast: [Noise; 3],
+    /// Of the fast ones.
+    queue_period: f64,
     stalls: Stalls,
     hops: [Hop; 2],
     /// Mean time between the last packets.
@@ -155,6 +158,7 @@ impl Circuit {
             slow: Noise::new(own(QUEUE_SLOW), params.queue_periods[0]),
             fast: [0, 1, 2]
                 .map(|relay| Noise::new(own(QUEUE_FAST + relay), params.queue_periods[1])),
+            queue_period: params.queue_periods[1],
             stalls: Stalls::new(params, seeds, way, setting.correlation),
             hops: [hop(0), hop(1)],
             spacing: FIRST_SPACING,
@@ -174,7 +178,7 @@ impl Circuit {
     /// with the same moment says the same.
     #[must_use]
     pub fn peek(&self, at: Timestamp) -> Timestamp {
-        // A circuit is less than a kilobyte and holds no memory elsewhere.
+        // A circuit is about a kilobyte and holds no memory elsewhere.
         self.clone().send(at)
     }
 
@@ -186,23 +190,51 @@ impl Circuit {
 
     pub(crate) fn pass(&mut self, at: f64) -> f64 {
         let at = at.max(self.sent_at);
-        if self.sent_at.is_finite() {
-            self.spacing += SPACING_GAIN * (at - self.sent_at - self.spacing);
-        }
+        self.spacing = self.spacing_with(at);
         self.sent_at = at;
         let in_guard = self.hops[0].pass(at, self.spacing);
         self.stalls.risk(at, in_guard);
-        let relayed = self.relay(in_guard);
-        let out = self.hops[1].pass(relayed, self.spacing);
-        self.arrive(out)
+        self.settle_noise(in_guard);
+        self.queued_until = self.relayed(in_guard, f64::INFINITY);
+        let out = self.hops[1].pass(self.queued_until, self.spacing);
+        self.arrived_at = self.arrived_at.max(out + self.floor);
+        self.arrived_at
+    }
+
+    /// What [`pass`](Self::pass) would say; changes nothing but what is remembered of the noise. What is
+    /// later than `limit` need not be exact, but is later than that.
+    pub(crate) fn foresee(&mut self, at: f64, limit: f64) -> f64 {
+        let at = at.max(self.sent_at);
+        let spacing = self.spacing_with(at);
+        let in_guard = self.hops[0].foresee(at, spacing);
+        if self.stalls.changes(at, in_guard) {
+            return self.clone().pass(at);
+        }
+        // More than any rounding.
+        let most = limit - in_guard - self.floor + 0.01;
+        let relayed = self.relayed(in_guard, most);
+        let out = self.hops[1].foresee(relayed, spacing);
+        self.arrived_at.max(out + self.floor)
     }
 
     /// When a packet would arrive that no other packet of ours is in the way of: nothing waits for an
     /// acknowledgement, and none of ours is lost. Not to be mixed with [`pass`](Self::pass).
-    pub(crate) fn lone(&self, at: f64) -> f64 {
-        let mut copy = self.clone();
-        let relayed = copy.relay(at);
-        copy.arrive(relayed)
+    pub(crate) fn lone(&mut self, at: f64) -> f64 {
+        let relayed = if self.stalls.come_by(at) {
+            self.clone().relayed(at, f64::INFINITY)
+        } else {
+            self.relayed(at, f64::INFINITY)
+        };
+        self.arrived_at.max(relayed + self.floor)
+    }
+
+    /// Mean time between the last packets, if one is sent at `at`.
+    fn spacing_with(&self, at: f64) -> f64 {
+        if self.sent_at.is_finite() {
+            self.spacing + SPACING_GAIN * (at - self.sent_at - self.spacing)
+        } else {
+            self.spacing
+        }
     }
 
     /// Nothing that is sent at `at` or later arrives before this.
@@ -215,31 +247,39 @@ impl Circuit {
     /// earlier any more. Does not change what comes out.
     pub(crate) fn settle(&mut self, at: f64) {
         self.stalls.advance(at);
+        self.settle_noise(at);
+    }
+
+    fn settle_noise(&mut self, at: f64) {
         self.queue.settle(at);
         for noise in self.fast.iter_mut().chain([&mut self.slow]) {
             noise.settle(at);
         }
     }
 
-    fn relay(&mut self, at: f64) -> f64 {
-        let queued = at + self.queueing(at) + self.stalls.extra(at);
+    /// When a packet leaves the relays that comes at `at`, after those before it; exact, if it queues no
+    /// longer than `most`.
+    fn relayed(&mut self, at: f64, most: f64) -> f64 {
+        let queued = at + self.queueing(at, most) + self.stalls.extra(at);
         let [guard, middle, exit] = self.relays;
         let relayed = exit.pass(middle.pass(guard.pass(queued)));
-        self.queued_until = self.queued_until.max(relayed);
-        self.queued_until
+        self.queued_until.max(relayed)
     }
 
-    fn arrive(&mut self, out: f64) -> f64 {
-        self.arrived_at = self.arrived_at.max(out + self.floor);
-        self.arrived_at
-    }
-
-    fn queueing(&mut self, at: f64) -> f64 {
+    /// Once it is above `most`, more is not looked at.
+    fn queueing(&mut self, at: f64, most: f64) -> f64 {
         let [circuit, slow, fast] = self.queue_spread;
         let level = circuit * self.queue.at(at) + slow * self.slow.at(at);
-        let relays = self.fast.iter_mut();
-        let relays = relays.map(|noise| (level + fast * noise.at(at)).exp());
-        self.queue_scale / 3.0 * relays.sum::<f64>()
+        let moment = Moment::new(at, self.queue_period);
+        let share = self.queue_scale / 3.0;
+        let mut sum = 0.0;
+        for noise in &mut self.fast {
+            sum += (level + fast * noise.between(moment)).exp();
+            if share * sum > most {
+                break;
+            }
+        }
+        share * sum
     }
 }
 
@@ -291,7 +331,7 @@ mod tests {
     use crate::params::MODEL;
 
     #[test]
-    fn settling_changes_nothing_that_comes_out() {
+    fn settling_and_foreseeing_change_nothing_that_comes_out() {
         for circuit in 0..50 {
             let seeds = Seeds { guard: 1, circuit };
             let setting = Setting::between(Place::De, Place::De);
@@ -300,7 +340,14 @@ mod tests {
             for step in 0..5_000 {
                 let now = f64::from(step) * 7.0;
                 settled.settle(now);
-                assert!(settled.earliest(now) <= settled.clone().pass(now));
+                let later = now + f64::from(step % 7) * 60.0;
+                let arrives = settled.clone().pass(later);
+                assert!(settled.earliest(later) <= arrives);
+                let foreseen = settled.foresee(later, f64::INFINITY);
+                assert_eq!(foreseen.to_bits(), arrives.to_bits());
+                let limit = later + 40.0;
+                let foreseen = settled.foresee(later, limit);
+                assert!(foreseen.to_bits() == arrives.to_bits() || foreseen.min(arrives) > limit);
                 if step % 9 == 0 {
                     let arrives = untouched.pass(now);
                     assert_eq!(settled.pass(now).to_bits(), arrives.to_bits());

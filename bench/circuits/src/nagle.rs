@@ -100,6 +100,18 @@ impl Hop {
         self.acked_at = leaves + self.ack * (self.jitter * gauss(self.random.bits())).exp();
         leaves
     }
+
+    /// What [`pass`](Self::pass) would say.
+    pub(crate) fn foresee(&self, at: f64, spacing: f64) -> f64 {
+        let mut segment = self.segment.clone();
+        if self.ack <= 0.0 {
+            at
+        } else if let Some(leaves) = segment.joined(at) {
+            leaves
+        } else {
+            segment.begin(at, spacing, self.acked_at)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -69,7 +69,23 @@ impl Line {
         }
     }
 
-    fn lone(&self, at: f64) -> f64 {
+    /// What [`pass`](Self::pass) would say after these; changes nothing that comes out.
+    /// Later than `limit`, it need not be exact.
+    fn foresee(&mut self, before: impl Iterator<Item = f64>, at: f64, limit: f64) -> f64 {
+        let mut before = before.peekable();
+        match self {
+            Self::Model(circuit) if before.peek().is_none() => circuit.foresee(at, limit),
+            line => {
+                let mut line = line.clone();
+                for at in before {
+                    line.pass(at);
+                }
+                line.pass(at)
+            }
+        }
+    }
+
+    fn lone(&mut self, at: f64) -> f64 {
         match self {
             Self::Model(circuit) => circuit.lone(at),
             Self::Replay(replay, floor) => replay.clone().pass(at, *floor),
@@ -211,8 +227,9 @@ impl Network {
     }
 
     /// The same, if it is up at `at`.
-    fn leg_up(&self, side: Side, leg: LegIndex, at: f64) -> Option<&Leg> {
-        self.leg(side, leg).filter(|leg| at >= leg.back_at)
+    fn leg_up(&mut self, side: Side, leg: LegIndex, at: f64) -> Option<&mut Leg> {
+        let leg = self.legs[side as usize].get_mut(usize::from(leg.0));
+        leg.filter(|leg| at >= leg.back_at)
     }
 
     /// Which of a leg's circuits, which follow each other, it has.
@@ -281,33 +298,33 @@ impl Network {
     }
 
     /// What [`send`](Self::send) would say of a packet at `at`, if others come `before` it to the half, in
-    /// order.
+    /// order. What is later than `limit` need not be exact, but is later than that.
     pub(crate) fn peek(
-        &self,
+        &mut self,
         side: Side,
         leg: LegIndex,
         direction: Direction,
         before: impl Iterator<Item = Timestamp>,
         at: Timestamp,
+        limit: Option<Timestamp>,
     ) -> Option<Timestamp> {
-        let mut at = ms(at);
-        let guard = usize::from(leg.0).checked_rem(self.connections[side as usize].len());
-        let leg = self.leg_up(side, leg, at)?;
-        if let Some(guard) = guard.filter(|_| direction == Direction::Up) {
-            at = self.connections[side as usize][guard].peek_up(at);
-        }
-        let mut line = leg.lines[direction as usize].clone();
-        for at in before.map(ms).filter(|at| *at >= leg.back_at) {
-            line.pass(at);
-        }
-        let arrives = line.pass(at);
+        let sent = ms(at);
+        let at = match direction {
+            Direction::Up => self.connection(side, leg).map_or(sent, |c| c.peek_up(sent)),
+            Direction::Down => sent,
+        };
+        let leg = self.leg_up(side, leg, sent)?;
+        let back_at = leg.back_at;
+        let before = before.map(ms).filter(|at| *at >= back_at);
+        let limit = limit.map_or(f64::INFINITY, ms);
+        let arrives = leg.lines[direction as usize].foresee(before, at, limit);
         leg.unless_failed(arrives)
     }
 
     /// What [`send`](Self::send) would say of a packet that none of ours is in the way of. Not to be
     /// mixed with it.
     pub(crate) fn lone(
-        &self,
+        &mut self,
         side: Side,
         leg: LegIndex,
         direction: Direction,

@@ -6,60 +6,107 @@
 
 use crate::random::{derive, gauss};
 
+/// Knots that are remembered: who looks ahead asks for the same ones again and again.
+const KNOTS: usize = 8;
+
+/// Where between two knots a moment is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    knot: i64,
+    before: f64,
+    after: f64,
+    /// Between knots the variance of a plain mean would fall to a half.
+    norm: f64,
+}
+
+impl Moment {
+    pub(crate) fn new(at: f64, period: f64) -> Self {
+        let place = at / period;
+        let knot = whole_below(place);
+        let after = place - knot as f64;
+        let before = 1.0 - after;
+        Self {
+            knot,
+            before,
+            after,
+            norm: (before * before + after * after).sqrt(),
+        }
+    }
+}
+
 /// One scale of noise.
 #[derive(Clone, Debug)]
 pub(crate) struct Noise {
     seed: u64,
     /// Time between knots, ms.
     period: f64,
-    knot: i64,
-    /// Values at `knot` and the next one.
-    ends: [f64; 2],
+    /// The first knot that is remembered, and the values there and at those that follow, so many of
+    /// which are known.
+    first: i64,
+    values: [f64; KNOTS],
+    known: usize,
 }
 
 impl Noise {
     /// Noise whose values are independent after about `period` ms.
     #[must_use]
-    pub(crate) fn new(seed: u64, period: f64) -> Self {
-        let mut noise = Self {
+    pub(crate) const fn new(seed: u64, period: f64) -> Self {
+        Self {
             seed,
             period,
-            knot: 0,
-            ends: [0.0; 2],
-        };
-        noise.ends = [noise.value(0), noise.value(1)];
-        noise
+            first: 0,
+            values: [0.0; KNOTS],
+            known: 0,
+        }
     }
 
     fn value(&self, knot: i64) -> f64 {
         gauss(derive(self.seed, knot.cast_unsigned()))
     }
 
-    /// The noise at `at` ms. Only the knots beside the last moment are kept, so moments should come
-    /// roughly in order.
-    pub(crate) fn at(&mut self, at: f64) -> f64 {
-        self.settle(at);
-        let place = at / self.period;
-        let after = place - place.floor();
-        let before = 1.0 - after;
-        // Between knots the variance of a plain mean would fall to a half.
-        (self.ends[0] * before + self.ends[1] * after) / (before * before + after * after).sqrt()
+    /// Values at this knot and the next one.
+    fn ends(&mut self, knot: i64) -> [f64; 2] {
+        let place = usize::try_from(knot - self.first).unwrap_or(KNOTS);
+        if place + 1 >= KNOTS {
+            return [knot, knot + 1].map(|knot| self.value(knot));
+        }
+        while self.known < place + 2 {
+            self.values[self.known] = self.value(self.first + self.known as i64);
+            self.known += 1;
+        }
+        [self.values[place], self.values[place + 1]]
     }
 
-    /// Gets ready for moments near `at`.
-    #[expect(clippy::cast_possible_truncation, reason = "saturates beyond any call")]
+    /// The noise at `at` ms. It is found fastest at moments not long after the one that was
+    /// [settled](Self::settle) for.
+    pub(crate) fn at(&mut self, at: f64) -> f64 {
+        self.between(Moment::new(at, self.period))
+    }
+
+    /// The same, for who asks several noises of one period.
+    pub(crate) fn between(&mut self, moment: Moment) -> f64 {
+        let [first, second] = self.ends(moment.knot);
+        (first * moment.before + second * moment.after) / moment.norm
+    }
+
+    /// Forgets what comes before `at`.
     pub(crate) fn settle(&mut self, at: f64) {
-        let knot = (at / self.period).floor() as i64;
-        if knot != self.knot {
-            let first = if knot == self.knot + 1 {
-                self.ends[1]
-            } else {
-                self.value(knot)
-            };
-            self.ends = [first, self.value(knot + 1)];
-            self.knot = knot;
+        let knot = whole_below(at / self.period);
+        if knot > self.first {
+            let gone = usize::try_from(knot - self.first).map_or(self.known, |n| n.min(self.known));
+            self.values.copy_within(gone..self.known, 0);
+            self.known -= gone;
+            self.first = knot;
         }
     }
+}
+
+/// The largest whole number that is not above it. On processors without an instruction for that,
+/// [`f64::floor`] would be a call.
+#[expect(clippy::cast_possible_truncation, reason = "saturates beyond any call")]
+pub(crate) fn whole_below(value: f64) -> i64 {
+    let towards_zero = value as i64;
+    towards_zero - i64::from(towards_zero as f64 > value)
 }
 
 #[cfg(test)]
@@ -71,10 +118,11 @@ mod tests {
         let mut often = Noise::new(7, 100.0);
         for step in 0..1000 {
             let at = f64::from(step) * 3.7;
-            assert_eq!(
-                often.at(at).to_bits(),
-                Noise::new(7, 100.0).at(at).to_bits()
-            );
+            often.settle(at);
+            for ahead in [300.0, 0.0, 2_000.0, 50.0, 650.0] {
+                let new = Noise::new(7, 100.0).at(at + ahead);
+                assert_eq!(often.at(at + ahead).to_bits(), new.to_bits());
+            }
         }
     }
 

@@ -179,13 +179,29 @@ impl Stalls {
 
     /// A packet of ours that was sent at `sent` comes at `at`, and may be lost on the way.
     pub(crate) fn risk(&mut self, sent: f64, at: f64) {
+        let drawn = self.drawn(sent);
         self.packets += 1;
-        let drawn = derive(derive(self.lost, self.packets), sent.to_bits());
         if unit(drawn) < self.per_packet {
             self.advance(at);
             let event = Event::after(at, &mut Random::new(drawn), 0.0);
             self.take(event);
         }
+    }
+
+    /// Decides whether the next packet is lost, if it is sent then.
+    fn drawn(&self, sent: f64) -> u64 {
+        derive(derive(self.lost, self.packets + 1), sent.to_bits())
+    }
+
+    /// Whether more stalls come by `at` than are taken already.
+    pub(crate) fn come_by(&self, at: f64) -> bool {
+        self.sources.iter().any(|source| source.next.at <= at)
+    }
+
+    /// Whether the next packet, sent at `sent`, meets stalls at `at` that are not taken already: others',
+    /// or its own.
+    pub(crate) fn changes(&self, sent: f64, at: f64) -> bool {
+        self.come_by(at) || unit(self.drawn(sent)) < self.per_packet
     }
 
     /// Extra delay of a packet that comes at `at`, which is never earlier than before.

@@ -54,6 +54,8 @@ pub(super) struct Oracle {
     flying: Vec<Flying>,
     /// The up halves of the packet that is looked at, earliest first.
     ups: Vec<(Timestamp, LegIndex)>,
+    /// The down halves, by when what comes off the first up half can be there.
+    downs: Vec<(Timestamp, LegIndex)>,
 }
 
 impl Oracle {
@@ -65,6 +67,7 @@ impl Oracle {
             legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
             flying: Vec::new(),
             ups: Vec::new(),
+            downs: Vec::new(),
         }
     }
 
@@ -77,28 +80,53 @@ impl Oracle {
             self.ups.extend(middle.map(|middle| (middle, up)));
         }
         self.ups.sort_unstable();
+        let first = self.ups.first()?.0;
+        self.downs.clear();
+        for down in (0..self.legs).map(LegIndex) {
+            let earliest = self.earliest(network, first, down);
+            self.downs.extend(earliest.map(|earliest| (earliest, down)));
+        }
+        self.downs.sort_unstable();
         let mut best: Option<Foreseen> = None;
         for (middle, up) in self.ups.iter().copied() {
-            if best.is_some_and(|best| best.arrives <= middle) {
+            if best.is_some_and(|best| best.arrives < middle) {
                 break;
             }
-            let downs = match self.mode {
-                Mode::Turn => 0..self.legs,
-                Mode::Onion => up.0..up.0 + 1,
+            best = match self.mode {
+                Mode::Onion => self.down(network, best, (middle, up), up),
+                Mode::Turn => self.any_down(network, best, (middle, up)),
             };
-            for down in downs.map(LegIndex) {
-                best = self.down(network, best, (middle, up), down);
-            }
         }
         best
     }
 
+    fn any_down(
+        &self,
+        network: &mut Network,
+        mut best: Option<Foreseen>,
+        up: (Timestamp, LegIndex),
+    ) -> Option<Foreseen> {
+        for (earliest, down) in self.downs.iter().copied() {
+            // What comes to them later than the first is not there earlier.
+            if best.is_some_and(|best| best.arrives < earliest) {
+                break;
+            }
+            best = self.down(network, best, up, down);
+        }
+        best
+    }
+
+    fn earliest(&self, network: &Network, at: Timestamp, down: LegIndex) -> Option<Timestamp> {
+        network.earliest(self.side.other(), down, Direction::Down, at)
+    }
+
     /// When the packet comes to the down half. What went up before it has gone up already.
-    fn up(&self, network: &Network, up: LegIndex, now: Timestamp) -> Option<Timestamp> {
+    fn up(&self, network: &mut Network, up: LegIndex, now: Timestamp) -> Option<Timestamp> {
         match self.disturbance {
             Disturbance::None => network.lone(self.side, up, Direction::Up, now),
             Disturbance::Real => {
-                network.peek(self.side, up, Direction::Up, core::iter::empty(), now)
+                let none = core::iter::empty();
+                network.peek(self.side, up, Direction::Up, none, now, None)
             }
         }
     }
@@ -106,22 +134,25 @@ impl Oracle {
     /// The better of `best` and the path with this down half.
     fn down(
         &self,
-        network: &Network,
+        network: &mut Network,
         best: Option<Foreseen>,
         (middle, up): (Timestamp, LegIndex),
         down: LegIndex,
     ) -> Option<Foreseen> {
         let (side, direction) = (self.side.other(), Direction::Down);
-        let earliest = network.earliest(side, down, direction, middle);
-        if best.is_some_and(|best| earliest.is_some_and(|earliest| best.arrives <= earliest)) {
+        let Some(earliest) = self.earliest(network, middle, down) else {
+            return best;
+        };
+        if best.is_some_and(|best| best.arrives < earliest) {
             return best;
         }
+        let limit = best.map(|best| best.arrives);
         let before = self.flying.iter();
         let before = before.filter(|packet| packet.down == down && packet.middle <= middle);
         let before = before.map(|packet| packet.middle);
         let arrives = match self.disturbance {
             Disturbance::None => network.lone(side, down, direction, middle),
-            Disturbance::Real => network.peek(side, down, direction, before, middle),
+            Disturbance::Real => network.peek(side, down, direction, before, middle, limit),
         };
         let this = arrives.map(|arrives| Foreseen {
             arrives,
