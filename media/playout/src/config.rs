@@ -29,10 +29,14 @@ pub struct Config {
     /// How long there must be surplus or lack before frames are stretched: what is shorter is the
     /// output's own unrest.
     pub steady: Duration,
-    /// Surplus up to which speech is not stretched before [`Config::patience`] is over, only what is
-    /// quiet.
-    pub small: Duration,
-    /// How long a small surplus is left for a pause to take back.
+    /// Surplus above which speech is played faster, until nothing is left of it. What is less waits for
+    /// a pause.
+    pub large: Duration,
+    /// The same in the first seconds, while the target is a guess.
+    pub early_large: Duration,
+    /// Lack above which speech is played slower. What is less waits for a pause.
+    pub deep: Duration,
+    /// How long a surplus or lack waits for a pause.
     pub patience: Duration,
     /// Surplus above which frames are left out, because stretching would take too long.
     pub far: Duration,
@@ -52,14 +56,16 @@ impl Default for Config {
             start: Duration::from_millis(80),
             start_at_last: Duration::from_millis(200),
             floor: Duration::from_millis(60),
-            margin: Duration::from_millis(30),
+            margin: Duration::from_millis(20),
             early_margin: Duration::from_millis(40),
-            headroom: Duration::from_millis(50),
+            headroom: Duration::from_millis(40),
             slack: Duration::from_millis(5),
             lack: Duration::from_millis(5),
             steady: Duration::from_millis(60),
-            small: Duration::from_millis(20),
-            patience: Duration::from_millis(400),
+            large: Duration::from_millis(40),
+            early_large: Duration::from_millis(100),
+            deep: Duration::from_millis(20),
+            patience: Duration::from_secs(5),
             far: Duration::from_millis(400),
             skip_interval: Duration::from_millis(50),
             hold: Duration::from_millis(160),

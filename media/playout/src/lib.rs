@@ -30,6 +30,7 @@ mod costs;
 mod frames;
 pub mod impairment;
 pub mod limits;
+mod pace;
 mod playout;
 mod stats;
 mod transit;

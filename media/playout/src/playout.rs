@@ -8,6 +8,7 @@ use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
 use crate::config::Config;
 use crate::frames::{Frames, State};
 use crate::limits::{AHEAD, BEHIND, DELAY_MAX, ELSEWHERE, SKIPS_IN_A_PULL, STRANGERS};
+use crate::pace::Pacer;
 use crate::stats::Stats;
 use crate::transit::Transits;
 use crate::types::{Cause, Inserted, Loudness, Pace, Pull};
@@ -30,6 +31,8 @@ const TRANSIT_MAX: i64 = 1 << 58;
 const WARM: u64 = 100;
 /// First copies after which enough is known to keep the delay down: 4 s.
 const SETTLED: u64 = 200;
+/// First copies in which a surplus is given back more gently: 8 s.
+const EARLY: u64 = 400;
 
 /// Jitter buffer of one direction.
 #[derive(Clone, Debug)]
@@ -44,17 +47,13 @@ pub struct Playout {
     first: Option<(u32, Timestamp)>,
     /// The oldest frame of those concealed and passed over since the last one that was played.
     passed: Option<u32>,
-    loudness: Loudness,
+    pacer: Pacer,
     /// Concealed pulls in a row.
     gap: u32,
     /// Skips since the last pull that played or concealed.
     skips: u32,
     /// When the last frame that could have been heard was skipped, or the delay grew by a wait.
     settled: Timestamp,
-    /// Since when the delay has been above the target by more than the slack, or below it by more
-    /// than the lack.
-    surplus_since: Option<Timestamp>,
-    lack_since: Option<Timestamp>,
     /// Since when every transit has been longer than any delay.
     beyond_since: Option<Timestamp>,
     /// Delay of the last pull, and when it was.
@@ -75,12 +74,10 @@ impl Playout {
             newest: None,
             first: None,
             passed: None,
-            loudness: Loudness::Loud,
+            pacer: Pacer::default(),
             gap: 0,
             skips: 0,
             settled: Timestamp::ZERO,
-            surplus_since: None,
-            lack_since: None,
             beyond_since: None,
             pulled: None,
             stranger: None,
@@ -301,7 +298,7 @@ impl Playout {
 
     /// Says how loud what was decoded last is; the next frame is taken to be like it.
     pub const fn heard(&mut self, loudness: Loudness) {
-        self.loudness = loudness;
+        self.pacer.heard(loudness);
     }
 
     /// The first frame to play, if its time has come.
@@ -356,41 +353,21 @@ impl Playout {
         let Some(target) = self.target() else {
             return Pace::Even;
         };
-        let surplus = transit(next, now) - target;
-        let since = |since: &mut Option<Timestamp>, now, is: bool| {
-            *since = is.then(|| since.unwrap_or(now));
-            since.map(|since| now.saturating_since(since))
-        };
-        let above = since(
-            &mut self.surplus_since,
-            now,
-            surplus > micros(self.config.slack),
-        );
-        let below = since(
-            &mut self.lack_since,
-            now,
-            surplus < -micros(self.config.lack),
-        );
-        let lasts = |time: Option<Duration>, least| time.is_some_and(|time| time >= least);
+        let delay = transit(next, now);
+        let surplus = delay - target;
+        let early = self.transits.total() < EARLY;
+        let by_target = self.pacer.pace(&self.config, surplus, early, now);
         // The last one that is there, and the next should have come.
-        let overdue = |usual| transit(next, now) - FRAME_MICROS > usual;
+        let overdue = |usual| delay - FRAME_MICROS > usual;
         let usual = self.transits.summary().map(|summary| summary.p95);
         let low = self.newest == Some(next) && surplus < LOW && usual.is_some_and(overdue);
-        if low || lasts(below, self.config.steady) {
-            self.stats.slower += 1;
-            return Pace::Slower;
+        let pace = if low { Pace::Slower } else { by_target };
+        match pace {
+            Pace::Even => {}
+            Pace::Faster => self.stats.faster += 1,
+            Pace::Slower => self.stats.slower += 1,
         }
-        let quiet = self.loudness == Loudness::Quiet;
-        let least = if quiet || surplus > micros(self.config.small) {
-            self.config.steady
-        } else {
-            self.config.patience
-        };
-        if lasts(above, least) {
-            self.stats.faster += 1;
-            return Pace::Faster;
-        }
-        Pace::Even
+        pace
     }
 
     fn skip(&mut self, next: u32, now: Timestamp) -> Pull {
@@ -475,6 +452,6 @@ fn transit(frame: u32, at: Timestamp) -> i64 {
     micros.clamp(-TRANSIT_MAX, TRANSIT_MAX)
 }
 
-fn micros(duration: Duration) -> i64 {
+pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
