@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use tacit_bench::hearing::{Buffer, CAPTURE, Hearing, LOOK_AHEAD, OUTPUT, Sound, Voice};
-use tacit_circuits::strategies::Kind;
+use tacit_bench::speech::Spoken;
+use tacit_circuits::strategies::{Contents, Kind, Older};
 use tacit_circuits::{Arrival, Mode, Observer, Params, Scenario, Side, random, run};
 use tacit_codec::{Decoder, Encoder, FrameSamples, lookahead};
 use tacit_playout::Pace;
@@ -32,15 +33,12 @@ const LENGTH: Duration = Duration::from_secs(14);
 /// What is scored, and what is counted apart: frames.
 const SCORED: core::ops::Range<u32> = 100..600;
 const EARLY: u32 = 250;
-/// Root mean square below which the engine calls a frame quiet.
-const QUIET_RMS: f32 = 0.003;
 /// One-way floor of an idle circuit.
 const IDLE: Duration = Duration::from_millis(45);
 
 struct Recording {
     spoken: Vec<f32>,
     frames: Vec<EncodedFrame>,
-    loud: Vec<bool>,
 }
 
 impl Recording {
@@ -48,7 +46,6 @@ impl Recording {
         let mut all = Self {
             spoken: Vec::new(),
             frames: Vec::new(),
-            loud: Vec::new(),
         };
         for text in [Text::A, Text::B] {
             let samples = assemble(text, SECONDS)?;
@@ -56,9 +53,6 @@ impl Recording {
             let (chunks, _) = samples.as_chunks::<FRAME_SAMPLES>();
             for chunk in chunks {
                 all.frames.push(encoder.encode(chunk)?);
-                let square: f32 = chunk.iter().map(|sample| sample * sample).sum();
-                let rms = (square / FRAME_SAMPLES as f32).sqrt();
-                all.loud.push(rms >= QUIET_RMS);
             }
             all.spoken.extend(samples);
         }
@@ -69,6 +63,8 @@ impl Recording {
 /// One direction.
 struct Ear {
     recording: Arc<Recording>,
+    /// The same place in the tables.
+    spoken: Spoken,
     offset: usize,
     decoder: Decoder,
     stretcher: Stretcher,
@@ -86,6 +82,7 @@ impl Ear {
     fn new(recording: &Arc<Recording>, phase: u64, seed: u64) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
             recording: Arc::clone(recording),
+            spoken: Spoken::new(seed),
             offset: random::Random::new(seed).below(recording.frames.len()),
             decoder: Decoder::new()?,
             stretcher: Stretcher::default(),
@@ -122,7 +119,7 @@ impl Ear {
         out
     }
 
-    fn spoken(&self) -> Vec<f32> {
+    fn original(&self) -> Vec<f32> {
         let all = &self.recording.spoken;
         let first = self.place(SCORED.start) * FRAME_SAMPLES + all.len() - lookahead();
         let samples = first..first + SCORED.len() * FRAME_SAMPLES;
@@ -131,12 +128,16 @@ impl Ear {
 }
 
 impl Voice for Ear {
+    fn room(&self, newest: u32, reports: usize) -> Older {
+        self.spoken.room(newest, reports)
+    }
+
     fn reach(&self, frame: u32) -> Reach {
-        self.recording.frames[self.place(frame)].reach
+        self.spoken.reach(frame)
     }
 
     fn is_speech(&self, frame: u32) -> bool {
-        self.recording.loud[self.place(frame)]
+        self.spoken.is_speech(frame)
     }
 
     fn play(&mut self, sound: Sound, pace: Pace) -> Duration {
@@ -178,8 +179,12 @@ struct Call {
 }
 
 impl Observer for Call {
-    fn begins(&mut self, from: Side, interval: Duration, repeats: u32) {
-        self.hearing.begins(from, interval, repeats);
+    fn begins(&mut self, from: Side, contents: &Contents) {
+        self.hearing.begins(from, contents);
+    }
+
+    fn room(&mut self, from: Side, newest: u32, reports: usize) -> Older {
+        self.hearing.room(from, newest, reports)
     }
 
     fn arrived(&mut self, arrival: &Arrival) {
@@ -227,7 +232,7 @@ fn call(
         let all: Vec<f64> = ear.played.iter().enumerate().map(delay).collect();
         let (early, late) = all.split_at(EARLY as usize);
         Opening {
-            spoken: ear.spoken(),
+            spoken: ear.original(),
             delays: [early.to_vec(), late.to_vec()],
             concealed: ear.concealed,
             changed: ear.changed,
