@@ -103,7 +103,7 @@ pub const VERSION: &str = "tacit-circuits/3";
 /// Donar was measured in 2021, when Tor was slower: at today's congestion, nearly all of its calls
 /// would be below 360 ms. This much makes `donar-double` land where it was measured, and the round
 /// trips near those of 2018 and 2019; docs/circuits.md has both.
-pub const CONGESTION: f64 = 2.1;
+pub const CONGESTION: f64 = 2.0;
 
 /// The correlation that results are headlined with: the middle of 0 to 0.3, all of which the published
 /// shares allow.
