@@ -288,10 +288,15 @@ fn a_retired_leg_stays_retired() {
         open(&mut opener, path(5, 200), &other, START),
         Err(DropReason::RetiredLeg)
     );
+    // A path that was used would count from zero again.
+    seal(&mut sealer, path(1, 7), 0, START);
     sealer.retire_sender_leg(LegIndex(5));
-    let mut out = [0; PACKET_BYTES];
-    let sealed = sealer.seal(path(5, 1), &[0; PACKET_PLAINTEXT_BYTES], START, &mut out);
-    assert_eq!(sealed, Err(SealError::RetiredLeg));
+    sealer.retire_receiver_leg(LegIndex(7));
+    for retired in [path(5, 1), path(1, 7)] {
+        let mut out = [0; PACKET_BYTES];
+        let sealed = sealer.seal(retired, &[0; PACKET_PLAINTEXT_BYTES], START, &mut out);
+        assert_eq!(sealed, Err(SealError::RetiredLeg));
+    }
 }
 
 #[test]

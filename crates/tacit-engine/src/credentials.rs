@@ -1,5 +1,6 @@
 //! One-time TURN credentials from a server, over a circuit of their own.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tacit_legs::shell::TurnSecurity;
@@ -9,21 +10,89 @@ use tacit_mailbox_server::client::fetch_credentials;
 use tacit_signaling::frame::{Cred, Credential, Transport};
 use tacit_tor::Target;
 use tacit_types::limits::ONION_PORT_SIGNALING;
-use tacit_types::{OnionKey, Reason};
+use tacit_types::{OnionKey, Reason, Timestamp};
 
 use crate::call::TurnAccess;
+use crate::clock::now;
 use crate::network::Network;
 
 /// A server that takes longer is given up.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Fetches `count` credentials, in as many requests as it takes.
-pub(crate) async fn fetch(
+/// A credential that is good for less than this is not begun with.
+const MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// The credentials of one call: all are for one TURN server, and each is for one leg.
+pub(crate) struct Purse {
+    server: OnionKey,
+    place: (SocketAddr, TurnSecurity),
+    spare: Vec<TurnAccess>,
+    good_until: Timestamp,
+}
+
+/// What one visit to a server gave; never empty.
+struct Minted {
+    access: Vec<TurnAccess>,
+    good_until: Timestamp,
+}
+
+impl Purse {
+    /// Fetches `count` credentials, and keeps what comes beyond them for legs that are opened later.
+    pub(crate) async fn open(
+        network: &dyn Network,
+        server: OnionKey,
+        count: usize,
+        policy: CandidatePolicy,
+    ) -> Result<(Vec<TurnAccess>, Self), Reason> {
+        let mut minted = fetch(network, server, count, policy).await?;
+        let first = minted.access.first().ok_or(Reason::TurnUnreachable)?;
+        let place = (first.server, first.security);
+        let spare = minted.access.split_off(count.min(minted.access.len()));
+        let purse = Self {
+            server,
+            place,
+            spare,
+            good_until: minted.good_until,
+        };
+        Ok((minted.access, purse))
+    }
+
+    /// One more credential, from those that are left or from the server.
+    pub(crate) async fn take(
+        &mut self,
+        network: &dyn Network,
+        policy: CandidatePolicy,
+    ) -> Result<TurnAccess, Reason> {
+        if now() >= self.good_until {
+            self.spare.clear();
+        }
+        if self.spare.is_empty() {
+            let minted = fetch(network, self.server, 1, policy).await?;
+            self.refill(minted)?;
+        }
+        self.spare.pop().ok_or(Reason::TurnUnreachable)
+    }
+
+    /// In the middle of a call nobody sends us to another TURN server.
+    fn refill(&mut self, minted: Minted) -> Result<(), Reason> {
+        let here = |access: &TurnAccess| (access.server, access.security) == self.place;
+        if !minted.access.iter().all(here) {
+            tracing::debug!("TURN credentials for another server than the call's");
+            return Err(Reason::TurnUnreachable);
+        }
+        self.spare = minted.access;
+        self.good_until = minted.good_until;
+        Ok(())
+    }
+}
+
+/// Fetches at least `count` credentials, in as many requests as it takes.
+async fn fetch(
     network: &dyn Network,
     server: OnionKey,
     count: usize,
     policy: CandidatePolicy,
-) -> Result<Vec<TurnAccess>, Reason> {
+) -> Result<Minted, Reason> {
     let fetch = async {
         let target = Target::Onion {
             key: server,
@@ -43,12 +112,16 @@ pub(crate) async fn fetch(
     let creds: Vec<Cred> = tokio::time::timeout(LIMIT, fetch)
         .await
         .map_err(|_| Reason::TurnUnreachable)??;
-    let mut access = usable(&creds, policy).ok_or_else(|| {
+    let access = usable(&creds, policy).ok_or_else(|| {
         tracing::debug!("TURN credentials for a server that is not to be connected to");
         Reason::TurnUnreachable
     })?;
-    access.truncate(count);
-    Ok(access)
+    let shortest = creds.iter().map(|c| c.lifetime_seconds).min();
+    let lifetime = Duration::from_secs(u64::from(shortest.unwrap_or_default()));
+    Ok(Minted {
+        access,
+        good_until: now() + lifetime.saturating_sub(MARGIN),
+    })
 }
 
 /// What may be connected to. Whoever mints chooses where our streams go, and for a caller that may be
@@ -143,5 +216,31 @@ mod tests {
         let plain = cred(Transport::DangerousPlainTcp, "9.9.9.9:443", 1);
         assert!(usable(&[plain], PUBLIC).is_none());
         assert!(usable(&[], PUBLIC).is_none());
+    }
+
+    #[test]
+    fn a_call_stays_with_its_turn_server() {
+        let minted = |cred: Cred| Minted {
+            access: usable(&[cred], PUBLIC).expect("usable"),
+            good_until: Timestamp::from_micros(7),
+        };
+        let first = minted(tls("9.9.9.9:443")).access.remove(0);
+        let mut purse = Purse {
+            server: OnionKey([1; 32]),
+            place: (first.server, first.security),
+            spare: Vec::new(),
+            good_until: Timestamp::ZERO,
+        };
+        for elsewhere in [
+            tls("9.9.9.10:443"),
+            tls("9.9.9.9:5349"),
+            cred(Transport::Tls, "9.9.9.9:443", 2),
+        ] {
+            assert!(purse.refill(minted(elsewhere)).is_err());
+            assert!(purse.spare.is_empty());
+        }
+        assert!(purse.refill(minted(tls("9.9.9.9:443"))).is_ok());
+        assert_eq!(purse.spare.len(), 1);
+        assert_eq!(purse.good_until, Timestamp::from_micros(7));
     }
 }

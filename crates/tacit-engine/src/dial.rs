@@ -59,7 +59,7 @@ impl Dial {
                 self.state(CallState::OpeningCircuits);
                 let server = self.shared.credentials_server(self.contact, Role::Caller);
                 let server = server.ok_or(Reason::TurnNone)?;
-                Some(self.shared.open_turn(server, None).await?)
+                Some(self.shared.open_turn(server, Vec::new()).await?)
             }
             LegKind::Onion => None,
         };

@@ -70,7 +70,8 @@ impl MemoryNetwork {
         self.cut.send_modify(|generation| *generation += 1);
     }
 
-    /// The next onion legs that are opened take so much longer each way, one after the other.
+    /// The next legs that are opened take so much longer each way, one after the other: onion legs,
+    /// and streams through exits.
     pub fn slow_next_legs(&self, more: &[Duration]) {
         self.slow
             .lock()
@@ -78,13 +79,20 @@ impl MemoryNetwork {
             .extend(more);
     }
 
-    fn delay_to(&self, port: u16) -> Duration {
+    fn leg_delay(&self) -> Duration {
         let mut slow = self
             .slow
             .lock()
             .expect("no code panics while it holds this lock");
-        let more = (port == ONION_PORT_LEGS).then(|| slow.pop_front());
-        self.delay + more.flatten().unwrap_or_default()
+        self.delay + slow.pop_front().unwrap_or_default()
+    }
+
+    fn delay_to(&self, port: u16) -> Duration {
+        if port == ONION_PORT_LEGS {
+            self.leg_delay()
+        } else {
+            self.delay
+        }
     }
 
     fn pair(&self, delay: Duration) -> (DuplexStream, DuplexStream) {
@@ -106,7 +114,7 @@ impl MemoryNetwork {
         tokio::spawn(carry(b_read, a_write, delay, self.cut.subscribe()));
     }
 
-    async fn exit(self, addr: SocketAddr) -> Result<BoxStream, Reason> {
+    async fn exit(self, addr: SocketAddr, delay: Duration) -> Result<BoxStream, Reason> {
         if !self.loopback_exits || !addr.ip().is_loopback() {
             return Err(Reason::TurnUnreachable);
         }
@@ -114,7 +122,7 @@ impl MemoryNetwork {
         let far = TcpStream::connect(addr).await.map_err(unreachable)?;
         far.set_nodelay(true).map_err(unreachable)?;
         let (near, here) = tokio::io::duplex(STREAM_BUFFER);
-        self.splice(here, far, self.delay);
+        self.splice(here, far, delay);
         Ok(Box::new(near))
     }
 }
@@ -191,7 +199,10 @@ impl Network for MemoryNetwork {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<BoxStream, Reason>> {
         let (key, port) = match target {
             Target::Onion { key, port, .. } => (key, port),
-            Target::Exit { addr } => return Box::pin(self.clone().exit(addr)),
+            Target::Exit { addr } => {
+                let delay = self.leg_delay();
+                return Box::pin(self.clone().exit(addr, delay));
+            }
         };
         let arrivals = self
             .addresses

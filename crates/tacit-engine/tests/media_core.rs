@@ -8,9 +8,9 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_crypto::{Initiator, Prologue, Purpose, Responder, SessionKeys, StaticKeypair, Token};
-use tacit_engine::core::{MediaCore, Outgoing};
-use tacit_legs::LegEvent;
+use tacit_engine::core::{MediaCore, MediaEvent, Outgoing};
 use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
+use tacit_legs::{CandidatePolicy, LegEvent};
 use tacit_packet::ControlMessage;
 use tacit_playout::{Playout, Pull};
 use tacit_types::{
@@ -53,7 +53,10 @@ fn cores(kind: LegKind) -> [MediaCore; 2] {
     let (a, b) = handshake();
     let core = |keys, seed| {
         let playout = Playout::new(tacit_playout::Config::default());
-        MediaCore::new(&keys, kind, playout, u64::from(seed), [seed; 32], START)
+        let legs = (kind, CandidatePolicy::public_only());
+        let mut core = MediaCore::new(&keys, legs, playout, u64::from(seed), [seed; 32], START);
+        core.begin_peers([9, 9, 9, 9].into(), &[2000, 2001, 2002, 2003]);
+        core
     };
     [core(a, 1), core(b, 2)]
 }
@@ -320,4 +323,184 @@ fn a_call_given_up_while_words_are_exchanged_breaks_nothing_off() {
     }
     assert!(given_up);
     assert!(!bob.words_broken_off());
+}
+
+fn events(core: &mut MediaCore) -> Vec<MediaEvent> {
+    std::iter::from_fn(|| core.poll_event()).collect()
+}
+
+/// One packet each way, which arrives; tells over which paths.
+fn exchange(a: &mut MediaCore, b: &mut MediaCore, now: Timestamp) -> [Path; 2] {
+    let mut paths = [path(0, 0); 2];
+    for forth in [true, false] {
+        let (from, to) = if forth {
+            (&mut *a, &mut *b)
+        } else {
+            (&mut *b, &mut *a)
+        };
+        let sent = send(from, now, |_| true).expect("there is a leg");
+        assert!(to.handle_packet(sent.path, &sent.packet, now).authentic);
+        paths[usize::from(!forth)] = sent.path;
+    }
+    paths
+}
+
+/// Ours is told to the peer and carries packets once the peer has used it; then the old one rests on
+/// both sides, is closed on ours and forgotten on the peer's.
+#[test]
+fn a_turn_leg_gives_way_to_a_new_one_on_both_sides() {
+    let [mut a, mut b] = bound(|_| false);
+    let (old, new) = (LegIndex(1), LegIndex(4));
+    for number in 0..100 {
+        exchange(&mut a, &mut b, slot(number));
+    }
+    a.expect_leg(new);
+    for receiver in 0..4 {
+        a.add_path(path(4, receiver));
+    }
+    assert!(a.introduce_leg(new, 2004, slot(100)));
+    let (mut told, mut heard) = (None, None);
+    for number in 100..200 {
+        let [forth, back] = exchange(&mut a, &mut b, slot(number));
+        assert!(
+            forth.sender != new || heard.is_some(),
+            "before it was bound"
+        );
+        heard = heard.or((back.receiver == new).then_some(number));
+        for event in events(&mut b) {
+            let MediaEvent::PeerLegAdded(peer) = event else {
+                continue;
+            };
+            assert_eq!((peer.leg, peer.addr.reveal().port()), (new, 2004));
+            told = Some(number);
+            for sender in 0..4 {
+                b.add_path(path(sender, 4));
+            }
+        }
+    }
+    assert_eq!(told, Some(100), "in the first packet that arrives");
+    assert!(heard.is_some_and(|n| n < 130), "{heard:?}");
+    let works = |l: &tacit_paths::LegStatus| l.index == new && l.acknowledged > 0;
+    assert!(a.scheduler().legs().any(|l| works(&l)));
+
+    a.rest_leg(old, slot(200));
+    let (mut rested, mut gone) = (None, None);
+    for number in 200..400 {
+        let [forth, back] = exchange(&mut a, &mut b, slot(number));
+        assert_ne!(forth.sender, old);
+        assert!(back.receiver != old || number == 200);
+        if events(&mut a).contains(&MediaEvent::LegRested(old)) {
+            rested = Some(number);
+            a.remove_leg(old);
+        }
+        if events(&mut b).contains(&MediaEvent::PeerLegGone(old)) {
+            gone = Some(number);
+        }
+        // Bound again, for whatever reason: it is gone all the same.
+        b.add_path(path(0, 1));
+    }
+    assert_eq!((rested, gone), (Some(300), Some(300)), "after two seconds");
+    let legs: Vec<u8> = b.peers().iter().map(|peer| peer.leg.0).collect();
+    assert_eq!(legs, [0, 2, 3, 4]);
+    assert_eq!(a.drops(), b.drops());
+    assert_eq!(b.drops(), tacit_engine::core::DropCounts::default());
+}
+
+/// The peer says nothing over it, perhaps because it waits for us: after three seconds it is tried.
+#[test]
+fn a_new_leg_over_which_nothing_comes_is_tried_in_the_end() {
+    let [mut a, mut b] = bound(|_| false);
+    a.expect_leg(LegIndex(4));
+    a.add_path(path(4, 0));
+    assert!(a.introduce_leg(LegIndex(4), 2004, slot(10)));
+    let tried = (10..400).find(|n| exchange(&mut a, &mut b, slot(*n))[0].sender == LegIndex(4));
+    assert!(tried.is_some_and(|n| (160..180).contains(&n)), "{tried:?}");
+}
+
+/// Everything of this arrives, in order.
+fn tell(a: &mut MediaCore, b: &mut MediaCore, number: &mut u32, message: ControlMessage) {
+    assert!(a.send_control(message));
+    while !a.control_is_idle() {
+        *number += 1;
+        exchange(a, b, slot(*number));
+    }
+}
+
+#[test]
+fn nonsense_about_turn_legs_is_counted_and_changes_nothing() {
+    let [mut a, mut b] = bound(|_| false);
+    let (peers, mut number) = (b.peers(), 0);
+    let added = |leg, port| ControlMessage::LegAdded {
+        leg: LegIndex(leg),
+        port,
+    };
+    let nonsense = [
+        added(0, 3000),
+        added(3, 3000),
+        added(9, 2001),
+        added(9, 22),
+        ControlMessage::LegGone(LegIndex(9)),
+        ControlMessage::LegGone(LegIndex(255)),
+    ];
+    for (message, drops) in nonsense.into_iter().zip(1..) {
+        tell(&mut a, &mut b, &mut number, message);
+        assert_eq!(b.drops().legs, drops, "{message:?}");
+    }
+    assert_eq!(b.peers(), peers);
+    let of_legs =
+        |e: &MediaEvent| matches!(e, MediaEvent::PeerLegAdded(_) | MediaEvent::PeerLegGone(_));
+    assert!(!events(&mut b).iter().any(of_legs));
+
+    // Ten at once are taken, and no more than sixteen live.
+    for leg in 10..40 {
+        tell(
+            &mut a,
+            &mut b,
+            &mut number,
+            added(leg, 4000 + u16::from(leg)),
+        );
+    }
+    let taken = events(&mut b).into_iter().filter(of_legs).count();
+    assert_eq!((taken, b.peers().len()), (10, 14));
+    let gone = |leg| ControlMessage::LegGone(LegIndex(leg));
+    for leg in 1..4 {
+        tell(&mut a, &mut b, &mut number, gone(leg));
+    }
+    assert!(a.send_control(gone(0)));
+    let packet = send(&mut a, slot(number + 1), |_| true).unwrap();
+    b.handle_packet(packet.path, &packet.packet, slot(number + 1));
+    // Of what is left nothing was bound: nothing is sent any more, and nothing breaks.
+    assert_eq!(b.peers().len(), 10);
+    assert!(send(&mut b, slot(number + 1), |_| true).is_none());
+}
+
+#[test]
+fn an_onion_leg_that_rests_is_used_by_neither_side() {
+    let [mut a, mut b] = cores(LegKind::Onion);
+    for leg in 0..3 {
+        a.add_path(path(leg, leg));
+        b.add_path(path(leg, leg));
+    }
+    let old = LegIndex(2);
+    for number in 0..300 {
+        if number == 50 {
+            a.rest_leg(old, slot(number));
+        }
+        let used = exchange(&mut a, &mut b, slot(number));
+        assert!(number <= 50 || used.iter().all(|p| p.sender != old));
+        for core in [&mut a, &mut b] {
+            let rested = events(core).contains(&MediaEvent::LegRested(old));
+            assert_eq!(rested, number == 150);
+        }
+    }
+    // Neither is there a leg of that number any more, nor one elsewhere.
+    let mut number = 300;
+    let added = ControlMessage::LegAdded {
+        leg: LegIndex(3),
+        port: 2003,
+    };
+    for (message, drops) in [(ControlMessage::LegGone(old), 1), (added, 2)] {
+        tell(&mut a, &mut b, &mut number, message);
+        assert_eq!(b.drops().legs, drops);
+    }
 }

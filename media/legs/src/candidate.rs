@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::limits::{MAX_CANDIDATES, MAX_UNANSWERED_PACKETS};
+use crate::limits::MAX_UNANSWERED_PACKETS;
 
 /// Which candidates are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,23 +39,6 @@ impl CandidatePolicy {
     pub fn accepts_server(self, addr: SocketAddr) -> bool {
         self.allow_local
             || (ip_is_public(addr.ip()) && (addr.port() == 443 || port_is_public(addr)))
-    }
-
-    /// The candidates of one peer that may be used: at most 16, all at the first one's address,
-    /// each once, in the order given.
-    #[must_use]
-    pub fn screen(self, candidates: &[SocketAddr]) -> Vec<SocketAddr> {
-        let mut accepted: Vec<SocketAddr> = Vec::new();
-        for &addr in candidates {
-            let one_address = accepted.first().is_none_or(|first| first.ip() == addr.ip());
-            if one_address && self.accepts(addr) && !accepted.contains(&addr) {
-                accepted.push(addr);
-            }
-            if accepted.len() == MAX_CANDIDATES {
-                break;
-            }
-        }
-        accepted
     }
 }
 
@@ -253,18 +236,6 @@ mod tests {
         assert!(!CandidatePolicy::default().accepts(local));
         assert!(!CandidatePolicy::public_only().accepts(local));
         assert!(CandidatePolicy::dangerous_allow_local_candidates().accepts(local));
-    }
-
-    #[test]
-    fn one_address_and_sixteen_ports_are_taken() {
-        let mut offered: Vec<SocketAddr> =
-            (0..40).map(|n| ([9, 9, 9, 9], 2000 + n).into()).collect();
-        offered.insert(0, ([10, 0, 0, 1], 2000).into());
-        offered.insert(2, ([8, 8, 8, 8], 2000).into());
-        offered.insert(3, ([9, 9, 9, 9], 2000).into());
-        let taken = CandidatePolicy::public_only().screen(&offered);
-        let expected: Vec<SocketAddr> = (0..16).map(|n| ([9, 9, 9, 9], 2000 + n).into()).collect();
-        assert_eq!(taken, expected);
     }
 
     #[test]

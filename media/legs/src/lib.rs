@@ -39,6 +39,7 @@ pub mod leg;
 pub mod limits;
 pub mod onion;
 mod queue;
+pub mod roster;
 pub mod shell;
 pub mod tls;
 pub mod turn;
@@ -49,4 +50,5 @@ pub use leg::{
     SendError, Transmit, WakeReason,
 };
 pub use onion::{JoinAcceptor, JoinRefusal, OnionLeg};
+pub use roster::{Roster, RosterError};
 pub use turn::{TurnConfig, TurnCredentials, TurnLeg};

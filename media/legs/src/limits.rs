@@ -26,8 +26,15 @@ pub const CHANNEL_DATA_HEADER_BYTES: usize = 4;
 pub const MAX_TURN_MESSAGE: usize = 2048;
 
 /// Peers that one allocation may ever bind, counting removed ones: a channel cannot be unbound,
-/// only left to expire, and replacements come at most twice a minute.
+/// only left to expire. As many legs may one peer have in a call: 16, and 40 that replace others.
 pub const MAX_PEERS: usize = 64;
+
+/// New legs that a peer may tell of at once during a call; each costs every leg of ours a bind. An
+/// honest peer replaces eight in the first minute.
+pub const NEW_LEGS_AT_ONCE: u32 = 10;
+
+/// After that one in this time. An honest peer waits 35 s between two.
+pub const NEW_LEG_EVERY: Duration = Duration::from_secs(30);
 
 /// Requests that may await their responses on one TURN leg: the allocation's own, one a peer, and
 /// as many again for peers that were forgotten meanwhile.
@@ -89,7 +96,7 @@ pub const MAX_PENDING_JOINS: usize = 16;
 /// Packets sent to a candidate that has not yet answered authentically.
 pub const MAX_UNANSWERED_PACKETS: u8 = 3;
 
-/// Ports of one peer's candidates.
+/// Legs that one peer may have at once, so ports of its candidates.
 pub const MAX_CANDIDATES: usize = 16;
 
 /// Time a leg that is being closed has to write what it still holds.

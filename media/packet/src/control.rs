@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use tacit_types::LegIndex;
+
 use crate::limits::{CONTROL_BODY_BYTES, CONTROL_QUEUE};
 
 /// What the lane can say. Kinds that this version does not know are taken, counted and ignored.
@@ -27,6 +29,16 @@ pub enum ControlMessage {
     Muted,
     /// The sender's microphone was switched on again.
     Unmuted,
+    /// The sender has one more TURN leg. Its relayed address is at the same host as those that its
+    /// signaling told, so only the port is new.
+    LegAdded {
+        /// The sender's index of it, above all before.
+        leg: LegIndex,
+        /// Port of its relayed address.
+        port: u16,
+    },
+    /// The sender uses one of its legs no more and is about to close it.
+    LegGone(LegIndex),
 }
 
 impl ControlMessage {
@@ -41,16 +53,29 @@ impl ControlMessage {
             Self::SasConfirmed => 5,
             Self::Muted => 6,
             Self::Unmuted => 7,
+            Self::LegAdded { .. } => 8,
+            Self::LegGone(_) => 9,
         }
     }
 
-    /// Body on the wire.
+    /// The message as it rides in a packet.
     #[must_use]
-    pub const fn body(&self) -> &[u8] {
-        match self {
+    pub fn block(&self, sequence: u16) -> ControlBlock {
+        let mut few = [0; 3];
+        let body: &[u8] = match self {
             Self::SasCommit(bytes) | Self::SasReveal(bytes) => bytes,
+            Self::LegAdded { leg, port } => {
+                let [high, low] = port.to_be_bytes();
+                few = [leg.0, high, low];
+                &few
+            }
+            Self::LegGone(leg) => {
+                few[0] = leg.0;
+                &few[..1]
+            }
             _ => &[],
-        }
+        };
+        ControlBlock::message(sequence, self.kind(), body)
     }
 
     /// Whether an earlier message need no longer be said once this one is.
@@ -69,20 +94,31 @@ impl ControlMessage {
         !matches!(self, Self::SasCommit(_) | Self::SasReveal(_)) && self == last
     }
 
-    /// Reads a message; `None` for an unknown kind or a body of the wrong length.
+    /// Reads a message; `None` for an unknown kind or a body that none of that kind has.
     #[must_use]
     pub fn parse(kind: u8, body: &[u8]) -> Option<Self> {
-        let message = match kind {
-            1 => Self::Accept,
-            2 => Self::HangUp,
-            3 => Self::SasCommit(body.try_into().ok()?),
-            4 => Self::SasReveal(body.try_into().ok()?),
-            5 => Self::SasConfirmed,
-            6 => Self::Muted,
-            7 => Self::Unmuted,
-            _ => return None,
-        };
-        (message.body().len() == body.len()).then_some(message)
+        let bare = |message| body.is_empty().then_some(message);
+        match kind {
+            1 => bare(Self::Accept),
+            2 => bare(Self::HangUp),
+            3 => Some(Self::SasCommit(body.try_into().ok()?)),
+            4 => Some(Self::SasReveal(body.try_into().ok()?)),
+            5 => bare(Self::SasConfirmed),
+            6 => bare(Self::Muted),
+            7 => bare(Self::Unmuted),
+            8 => match *body {
+                [leg, high, low] if (high, low) != (0, 0) => Some(Self::LegAdded {
+                    leg: LegIndex(leg),
+                    port: u16::from_be_bytes([high, low]),
+                }),
+                _ => None,
+            },
+            9 => match *body {
+                [leg] => Some(Self::LegGone(LegIndex(leg))),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 
@@ -143,7 +179,7 @@ pub struct LaneFull;
 /// What the lane has dropped of the peer's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ControlCounters {
-    /// In-order messages of an unknown kind or with a body of the wrong length.
+    /// In-order messages of an unknown kind or with a body that none of that kind has.
     pub unknown: u64,
     /// Messages seen before.
     pub repeated: u64,
@@ -223,7 +259,7 @@ impl ControlLane {
     #[must_use]
     pub fn block(&self) -> ControlBlock {
         let mut block = match self.queue.front() {
-            Some(message) => ControlBlock::message(self.sequence, message.kind(), message.body()),
+            Some(message) => message.block(self.sequence),
             None => ControlBlock::default(),
         };
         block.acknowledged = self.taken;

@@ -284,14 +284,33 @@ proptest! {
     }
 
     #[test]
-    fn control_messages_survive_the_wire(bytes: [u8; 32], which in 0..4usize) {
+    fn control_messages_survive_the_wire(
+        bytes: [u8; 32],
+        (leg, port) in (any::<u8>(), 1u16..),
+        which in 0..6usize,
+        sequence: u16,
+    ) {
+        let leg = LegIndex(leg);
         let message = [
             ControlMessage::Accept,
             ControlMessage::SasCommit(bytes),
             ControlMessage::SasReveal(bytes),
             ControlMessage::Muted,
+            ControlMessage::LegAdded { leg, port },
+            ControlMessage::LegGone(leg),
         ][which];
-        prop_assert_eq!(ControlMessage::parse(message.kind(), message.body()), Some(message));
-        prop_assert_eq!(ControlMessage::parse(message.kind(), &[0; 33]), None);
+        let block = message.block(sequence);
+        prop_assert_eq!(block.sequence, sequence);
+        prop_assert_eq!(ControlMessage::parse(block.kind(), block.body()), Some(message));
+        prop_assert_eq!(ControlMessage::parse(block.kind(), &[0; 33]), None);
+    }
+
+    /// What is taken for a message is what would have been written for it.
+    #[test]
+    fn no_two_bodies_are_one_message(kind in 0_u8..12, body in prop::collection::vec(any::<u8>(), 0..41)) {
+        if let Some(message) = ControlMessage::parse(kind, &body) {
+            let block = message.block(1);
+            prop_assert_eq!((block.kind(), block.body()), (kind, &body[..]));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tacit_packet::{ControlBlock, ControlLane, ControlMessage, FrameStore, Freshness, LaneFull};
-use tacit_types::FrameNumber;
+use tacit_types::{FrameNumber, LegIndex};
 
 fn message(number: u8) -> ControlMessage {
     ControlMessage::SasCommit([number; 32])
@@ -117,6 +117,34 @@ fn unknown_kinds_are_taken_counted_and_ignored() {
     assert_eq!(lane.block().acknowledged, 2);
     assert_eq!(lane.handle_input(&ControlBlock::message(9, 1, &[])), None);
     assert_eq!(lane.counters().out_of_order, 1);
+}
+
+#[test]
+fn what_cannot_be_said_of_a_leg_is_counted_and_ignored() {
+    let mut lane = ControlLane::default();
+    let nonsense: [(u8, &[u8]); 7] = [
+        (8, &[]),
+        (8, &[16, 0xc3]),
+        (8, &[16, 0xc3, 0x50, 0]),
+        // No port.
+        (8, &[16, 0, 0]),
+        (9, &[]),
+        (9, &[16, 0]),
+        (9, &[0; 40]),
+    ];
+    for (sequence, (kind, body)) in (1..).zip(nonsense) {
+        let block = ControlBlock::message(sequence, kind, body);
+        assert_eq!(lane.handle_input(&block), None, "{kind} {body:?}");
+    }
+    assert_eq!(lane.counters().unknown, 7);
+    let added = ControlMessage::LegAdded {
+        leg: LegIndex(16),
+        port: 50_000,
+    };
+    assert_eq!(added.block(8).body(), [16, 0xc3, 0x50]);
+    assert_eq!(lane.handle_input(&added.block(8)), Some(added));
+    let gone = ControlMessage::LegGone(LegIndex(3));
+    assert_eq!(lane.handle_input(&gone.block(9)), Some(gone));
 }
 
 #[test]

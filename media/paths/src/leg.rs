@@ -66,6 +66,8 @@ pub(crate) struct Leg {
     pub(crate) born_after: u64,
     /// Order of the latest-sent packet that was acknowledged.
     pub(crate) acknowledged_through: u64,
+    /// When the peer last told of a packet on it for the first time.
+    pub(crate) acknowledged_at: Option<Timestamp>,
     pub(crate) first_sent: Option<Timestamp>,
     pub(crate) last_sent: Option<Timestamp>,
     /// When a packet of the peer last came over it.
@@ -91,6 +93,7 @@ impl Leg {
             delay: Delay::unknown(),
             born_after,
             acknowledged_through: born_after,
+            acknowledged_at: None,
             first_sent: None,
             last_sent: None,
             seen: None,

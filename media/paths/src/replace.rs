@@ -174,8 +174,9 @@ mod tests {
         MediaTime::from_elapsed(Duration::from_millis(millis))
     }
 
-    /// Onion legs with these delays in ms; every arrival is told at once.
+    /// Legs with these delays in ms, TURN legs to four of the peer; every arrival is told at once.
     struct Bench {
+        kind: LegKind,
         scheduler: Scheduler,
         replacer: Replacer,
         delays: Vec<Option<u64>>,
@@ -185,9 +186,14 @@ mod tests {
 
     impl Bench {
         fn new(delays: &[u64]) -> Self {
-            let scheduler = Scheduler::new(Config::new(LegKind::Onion), 1);
-            let allowance = Allowance::new(LegKind::Onion, 12);
+            Self::of(LegKind::Onion, delays)
+        }
+
+        fn of(kind: LegKind, delays: &[u64]) -> Self {
+            let scheduler = Scheduler::new(Config::new(kind), 1);
+            let allowance = Allowance::new(kind, 12);
             let mut bench = Self {
+                kind,
                 scheduler,
                 replacer: Replacer::new(allowance, at(START)),
                 delays: Vec::new(),
@@ -203,8 +209,14 @@ mod tests {
         fn add(&mut self, delay: Option<u64>) -> LegIndex {
             let leg = LegIndex(u8::try_from(self.delays.len()).expect("few"));
             self.delays.push(delay);
-            let (sender, receiver) = (leg, leg);
-            assert!(self.scheduler.add_path(Path { sender, receiver }));
+            let receivers = match self.kind {
+                LegKind::Onion => vec![leg],
+                LegKind::Turn => (0..4).map(LegIndex).collect(),
+            };
+            for receiver in receivers {
+                let sender = leg;
+                assert!(self.scheduler.add_path(Path { sender, receiver }));
+            }
             leg
         }
 
@@ -276,13 +288,30 @@ mod tests {
 
     #[test]
     fn a_dead_leg_gives_way() {
-        let mut bench = Bench::new(&[80, 85, 90, 95]);
-        let dead = bench.add(None);
-        let replaced = bench.run(30, 80);
-        assert!(
-            matches!(replaced[..], [(_, leg, Fault::Dead)] if leg == dead),
-            "{replaced:?}"
-        );
+        for kind in [LegKind::Onion, LegKind::Turn] {
+            let mut bench = Bench::of(kind, &[80, 85, 90, 95]);
+            let dead = bench.add(None);
+            let replaced = bench.run(30, 80);
+            assert!(
+                matches!(replaced[..], [(_, leg, Fault::Dead)] if leg == dead),
+                "{replaced:?}"
+            );
+        }
+    }
+
+    /// What was sent on it while it worked is long forgotten when it is judged.
+    #[test]
+    fn a_leg_that_dies_gives_way() {
+        for kind in [LegKind::Onion, LegKind::Turn] {
+            let mut bench = Bench::of(kind, &[80, 85, 90, 95, 100]);
+            assert_eq!(bench.run(20, 80), []);
+            bench.delays[2] = None;
+            let replaced = bench.run(20, 80);
+            let [(when, LegIndex(2), Fault::Dead)] = replaced[..] else {
+                panic!("{replaced:?}");
+            };
+            assert!((30_000..33_000).contains(&when), "{when}");
+        }
     }
 
     /// What comes is no better than what was there: the wait grows, and there is an end.

@@ -20,7 +20,7 @@ pub enum SealError {
     /// The epoch or a path's sequence number is used up; a new handshake (resume) is needed.
     #[error("the packet counter is used up")]
     Exhausted,
-    /// The sender's leg was retired.
+    /// A leg of the path was retired.
     #[error("the leg was retired")]
     RetiredLeg,
     /// More paths than a call may have.
@@ -34,7 +34,8 @@ pub struct PacketSealer {
     chain: Chain,
     mask: Key,
     paths: BTreeMap<Path, PathState>,
-    retired: LegSet,
+    retired_senders: LegSet,
+    retired_receivers: LegSet,
 }
 
 struct PathState {
@@ -52,7 +53,8 @@ impl PacketSealer {
             chain: Chain::new(keys.seal_chain.clone()),
             mask: keys.seal_mask.clone(),
             paths: BTreeMap::new(),
-            retired: LegSet::default(),
+            retired_senders: LegSet::default(),
+            retired_receivers: LegSet::default(),
         }
     }
 
@@ -94,13 +96,22 @@ impl PacketSealer {
 
     /// Forgets every path of one of this side's legs. Its index must not come back.
     pub fn retire_sender_leg(&mut self, leg: LegIndex) {
-        self.retired.insert(leg);
+        self.retired_senders.insert(leg);
         self.paths.retain(|path, _| path.sender != leg);
+    }
+
+    /// Forgets every path to one of the other side's legs. Its index must not come back.
+    pub fn retire_receiver_leg(&mut self, leg: LegIndex) {
+        self.retired_receivers.insert(leg);
+        self.paths.retain(|path, _| path.receiver != leg);
     }
 
     /// The path's state, with the key of the chain's epoch.
     fn path(&mut self, path: Path) -> Result<&mut PathState, SealError> {
-        if self.retired.contains(path.sender) {
+        // A path that was forgotten would count from zero again, under the same key.
+        if self.retired_senders.contains(path.sender)
+            || self.retired_receivers.contains(path.receiver)
+        {
             return Err(SealError::RetiredLeg);
         }
         if self.paths.len() >= MAX_PATHS && !self.paths.contains_key(&path) {

@@ -13,10 +13,11 @@ use tacit_legs::{CandidatePolicy, LegEvent, Peer, TurnConfig};
 use tacit_signaling::payload::Candidates;
 use tacit_tor::Target;
 use tacit_types::{LegIndex, Reason};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
-use super::legs::{OpenedTurn, Outputs, TurnAccess, clock, peers_of, seed};
+use super::legs::{Fresh, Opened, OpenedTurn, Outputs, TurnAccess, clock, seed};
+use crate::credentials::Purse;
 use crate::network::Network;
 
 /// An allocation through Tor that takes longer is given up.
@@ -34,6 +35,52 @@ struct Streaming {
     hops: Option<Vec<String>>,
 }
 
+/// What one more leg of a call is opened with.
+pub(super) struct OneMore {
+    pub(super) network: Arc<dyn Network>,
+    /// Legs that are opened at once take turns.
+    pub(super) purse: Arc<Mutex<Purse>>,
+    pub(super) leg: LegIndex,
+    pub(super) policy: CandidatePolicy,
+    pub(super) outputs: mpsc::Sender<LegOutput>,
+    pub(super) report_circuits: bool,
+}
+
+impl OneMore {
+    /// Connects it in a task of its own and reports it, before or after its first events come.
+    pub(super) fn open(self, report: mpsc::Sender<Opened>) {
+        let leg = self.leg;
+        tokio::spawn(async move {
+            tokio::select! {
+                fresh = self.connect() => {
+                    // A call that is over takes no more legs.
+                    let _ = report.send(Opened { leg, fresh }).await;
+                }
+                () = report.closed() => {}
+            }
+        });
+    }
+
+    async fn connect(self) -> Result<Fresh, Reason> {
+        let mut purse = self.purse.lock().await;
+        let access = purse.take(&*self.network, self.policy).await?;
+        drop(purse);
+        let config = TurnConfig {
+            credentials: access.credentials.clone(),
+            // Which there are then is known when it is up.
+            peers: Vec::new(),
+            candidates: self.policy,
+            seed: seed(),
+        };
+        let (network, outputs, report) = (&self.network, &self.outputs, self.report_circuits);
+        let opening = open_stream(network, access, config, self.leg, outputs, report);
+        let streaming = tokio::time::timeout(SETUP, opening).await;
+        let Streaming { handle, hops, .. } =
+            streaming.ok().flatten().ok_or(Reason::TurnUnreachable)?;
+        Ok(Fresh::Turn { handle, hops })
+    }
+}
+
 /// Legs while they are being opened, by the numbers that they are opened with.
 struct Opening {
     streams: FuturesUnordered<BoxFuture<'static, Option<Streaming>>>,
@@ -48,13 +95,12 @@ struct Opening {
 /// [`Reason::TurnUnreachable`] if fewer than two are, or they are not at one address.
 pub(crate) async fn open_turn_legs(
     network: &Arc<dyn Network>,
-    access: Vec<TurnAccess>,
-    peers: Option<&Candidates>,
+    (access, purse): (Vec<TurnAccess>, Purse),
+    peers: Vec<Peer>,
     policy: CandidatePolicy,
     report_circuits: bool,
 ) -> Result<OpenedTurn, Reason> {
     let (sender, mut outputs) = Outputs::channel();
-    let peers: Vec<Peer> = peers.map(peers_of).unwrap_or_default();
     let wanted = access.len();
     let streams = (0_u8..).zip(access).map(|(index, access)| {
         let config = TurnConfig {
@@ -73,7 +119,7 @@ pub(crate) async fn open_turn_legs(
         early: Vec::new(),
     };
     opening.wait_for(wanted, &mut outputs).await;
-    opening.numbered(sender, outputs)
+    opening.numbered(wanted, purse, sender, outputs)
 }
 
 /// Connects one leg to its server.
@@ -147,6 +193,8 @@ impl Opening {
     /// anew, without gaps.
     fn numbered(
         mut self,
+        wanted: usize,
+        purse: Purse,
         sender: mpsc::Sender<LegOutput>,
         mut outputs: Outputs,
     ) -> Result<OpenedTurn, Reason> {
@@ -175,6 +223,8 @@ impl Opening {
             handles,
             candidates,
             hops,
+            purse: Arc::new(Mutex::new(purse)),
+            wanted: u8::try_from(wanted).map_err(|_| Reason::Internal)?,
             sender,
             outputs,
             early,

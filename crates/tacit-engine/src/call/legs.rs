@@ -10,12 +10,13 @@ use tacit_crypto::SessionKeys;
 use tacit_legs::shell::{
     Clock, LegHandle, LegOutput, OnionEnd, TurnSecurity, Wiring, accept_join, spawn_onion_leg,
 };
-use tacit_legs::{JoinAcceptor, Peer, TurnCredentials};
+use tacit_legs::{JoinAcceptor, TurnCredentials};
 use tacit_signaling::payload::Candidates;
 use tacit_tor::Target;
 use tacit_types::{LegIndex, OnionKey, Reason};
 use tokio::sync::mpsc;
 
+use crate::credentials::Purse;
 use crate::network::{BoxStream, Network};
 
 /// Legs after the first two are spread over this time, so that their joins do not mark the start of
@@ -74,6 +75,10 @@ pub(crate) struct OpenedTurn {
     pub candidates: Candidates,
     /// Relays of each circuit, if they are to be told.
     pub hops: BTreeMap<LegIndex, Vec<String>>,
+    /// Credentials for more legs.
+    pub purse: Arc<tokio::sync::Mutex<Purse>>,
+    /// How many legs were to be opened. Their numbers, and those below, are not given again.
+    pub wanted: u8,
     /// Sender side, for more legs.
     pub sender: mpsc::Sender<LegOutput>,
     /// Events.
@@ -85,7 +90,19 @@ pub(crate) struct OpenedTurn {
 /// Something that a task which opens legs reports.
 pub(crate) struct Opened {
     pub leg: LegIndex,
-    pub stream: Result<BoxStream, Reason>,
+    pub fresh: Result<Fresh, Reason>,
+}
+
+/// What becomes a leg.
+pub(crate) enum Fresh {
+    /// The stream of an onion leg.
+    Onion(BoxStream),
+    /// A TURN leg, whose allocation is on the way.
+    Turn {
+        handle: LegHandle,
+        /// Relays of its circuit, if they are to be told.
+        hops: Option<Vec<String>>,
+    },
 }
 
 pub(crate) fn clock() -> Clock {
@@ -110,6 +127,13 @@ impl Outputs {
     /// From here on legs are known by these numbers.
     pub(super) fn renumber(&mut self, numbers: BTreeMap<LegIndex, LegIndex>) {
         self.numbers = Some(numbers);
+    }
+
+    /// One more leg is opened, with the number that it has in the call.
+    pub(super) fn expect(&mut self, leg: LegIndex) {
+        if let Some(numbers) = &mut self.numbers {
+            numbers.insert(leg, leg);
+        }
     }
 
     /// The next event; cancelling it loses nothing.
@@ -159,8 +183,9 @@ pub(crate) fn open_onion_stream(
         };
         tokio::select! {
             stream = open => {
+                let fresh = stream.map(Fresh::Onion);
                 // A call that is over takes no more legs.
-                let _ = report.send(Opened { leg, stream }).await;
+                let _ = report.send(Opened { leg, fresh }).await;
             }
             () = report.closed() => {}
         }
@@ -193,29 +218,12 @@ pub(crate) fn accept_onion_streams(
             tokio::spawn(async move {
                 match accept_join(&mut stream, &acceptor, &clock()).await {
                     Ok(leg) => {
-                        let _ = report
-                            .send(Opened {
-                                leg,
-                                stream: Ok(stream),
-                            })
-                            .await;
+                        let fresh = Ok(Fresh::Onion(stream));
+                        let _ = report.send(Opened { leg, fresh }).await;
                     }
                     Err(refusal) => tracing::debug!(?refusal, "a stream was no leg of this call"),
                 }
             });
         }
     });
-}
-
-/// The candidates as the legs know them.
-pub(crate) fn peers_of(candidates: &Candidates) -> Vec<Peer> {
-    candidates
-        .ports
-        .iter()
-        .enumerate()
-        .filter_map(|(index, port)| {
-            let leg = LegIndex(u8::try_from(index).ok()?);
-            Some(Peer::new(leg, SocketAddr::new(candidates.address, *port)))
-        })
-        .collect()
 }

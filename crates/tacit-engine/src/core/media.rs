@@ -1,22 +1,23 @@
 //! One handshake's worth of media: packets, legs, playout and the control lane.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use tacit_crypto::packet::{PacketOpener, PacketSealer};
 use tacit_crypto::{Sas, SasMessage, SessionKeys};
-use tacit_legs::CandidateGate;
+use tacit_legs::{CandidatePolicy, Peer};
 use tacit_packet::{Content, ControlMessage, MediaTime, Packetizer};
-use tacit_paths::{Choice, Scheduler, Side};
+use tacit_paths::{Choice, Scheduler};
 use tacit_playout::{Inserted, Loudness, Playout, Pull};
 use tacit_types::limits::{FRAME_DURATION, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
 use tacit_types::{EncodedFrame, FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 use super::Record;
+use super::legs::Legs;
 
 /// Most events that wait to be polled; more are dropped oldest first.
 const MAX_EVENTS: usize = 64;
 
-/// What the peer said, or what came of it.
+/// What the peer said, or what came of it; what is to be done about legs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MediaEvent {
@@ -32,6 +33,13 @@ pub enum MediaEvent {
     PeerConfirmed,
     /// The first authentic packet came in.
     PathWorks,
+    /// The peer has one more TURN leg: ours are to bind it.
+    PeerLegAdded(Peer),
+    /// Nothing goes to this TURN leg of the peer any more, nor comes from it: ours are to forget it.
+    PeerLegGone(LegIndex),
+    /// Nothing goes over this leg of ours any more, and what was on its way has had time to come: it
+    /// is to be closed.
+    LegRested(LegIndex),
 }
 
 /// Packets that were dropped on the way in, by reason.
@@ -41,6 +49,8 @@ pub struct DropCounts {
     pub unauthentic: u64,
     /// Authentic, but not of this protocol's form.
     pub malformed: u64,
+    /// What the peer told of its legs and cannot be, or is too much.
+    pub legs: u64,
 }
 
 /// A sealed packet and where it goes.
@@ -69,29 +79,29 @@ impl core::fmt::Debug for Outgoing {
 /// The machine. Time comes in as `now`, packets and frames as values; nothing is read or written.
 #[derive(Debug)]
 pub struct MediaCore {
-    kind: LegKind,
+    pub(super) kind: LegKind,
     start: Timestamp,
-    sealer: PacketSealer,
-    opener: PacketOpener,
+    pub(super) sealer: PacketSealer,
+    pub(super) opener: PacketOpener,
     packetizer: Packetizer,
-    scheduler: Scheduler,
+    pub(super) scheduler: Scheduler,
     playout: Playout,
     sas: Sas,
-    gates: BTreeMap<LegIndex, CandidateGate>,
+    pub(super) legs: Legs,
     next_slot: u32,
     events: VecDeque<MediaEvent>,
-    drops: DropCounts,
+    pub(super) drops: DropCounts,
     heard: bool,
-    record: Record,
+    pub(super) record: Record,
 }
 
 impl MediaCore {
-    /// A core whose media clock starts at `now`. `seed` orders legs and slots; `sas_nonce` must be
-    /// fresh entropy.
+    /// A core whose media clock starts at `now`. `candidates` says where TURN legs of the peer may be,
+    /// `seed` orders legs and slots; `sas_nonce` must be fresh entropy.
     #[must_use]
     pub fn new(
         keys: &SessionKeys,
-        kind: LegKind,
+        (kind, candidates): (LegKind, CandidatePolicy),
         playout: Playout,
         seed: u64,
         sas_nonce: [u8; 32],
@@ -106,7 +116,7 @@ impl MediaCore {
             scheduler: Scheduler::new(tacit_paths::Config::new(kind), seed),
             playout,
             sas: Sas::start(keys.sas(), sas_nonce),
-            gates: BTreeMap::new(),
+            legs: Legs::new(candidates),
             next_slot: 0,
             events: VecDeque::new(),
             drops: DropCounts::default(),
@@ -121,39 +131,6 @@ impl MediaCore {
     #[must_use]
     pub fn into_playout(self) -> Playout {
         self.playout
-    }
-
-    /// Our leg `path.sender` can send to the peer's leg `path.receiver` from now on.
-    pub fn add_path(&mut self, path: Path) {
-        if self.scheduler.add_path(path) {
-            self.record.add(Side::Local, path.sender);
-        }
-        if self.kind == LegKind::Turn {
-            self.record.add(Side::Peer, path.receiver);
-            let gate = self.gates.entry(path.receiver).or_default();
-            self.scheduler.hold_peer_leg(path.receiver, !gate.is_open());
-        }
-    }
-
-    /// Our leg can no longer send to that leg of the peer, or never could.
-    pub fn remove_path(&mut self, path: Path) {
-        self.scheduler.remove_path(path);
-        self.forget_legs();
-    }
-
-    /// One of our legs is gone; its index never comes back.
-    pub fn remove_leg(&mut self, leg: LegIndex) {
-        self.scheduler.remove_local_leg(leg);
-        self.opener.retire_receiver_leg(leg);
-        self.forget_legs();
-    }
-
-    fn forget_legs(&mut self) {
-        let scheduler = &self.scheduler;
-        self.record.keep(|side, leg| {
-            let mut known = scheduler.legs();
-            known.any(|status| status.side == side && status.index == leg)
-        });
     }
 
     /// Takes a packet that came in on our leg `path.receiver` from the peer's leg `path.sender`.
@@ -181,10 +158,7 @@ impl MediaCore {
             self.event(MediaEvent::PathWorks);
         }
         if self.kind == LegKind::Turn {
-            // Back in, if its few packets without an answer were used up.
-            let gate = self.gates.entry(path.sender).or_default();
-            gate.on_authentic_packet();
-            self.scheduler.hold_peer_leg(path.sender, false);
+            self.came_over(path);
         }
         self.packetizer
             .record_arrival(content.slot, path, self.media_time(now));
@@ -193,7 +167,7 @@ impl MediaCore {
         self.scheduler
             .on_feedback(content.sent_at, content.reports.as_slice(), now);
         if let Some(message) = self.packetizer.handle_control(&content.control) {
-            self.on_control(message);
+            self.on_control(message, now);
         }
         let mut arrivals = Arrivals {
             authentic: true,
@@ -216,8 +190,10 @@ impl MediaCore {
         arrivals
     }
 
-    fn on_control(&mut self, message: ControlMessage) {
+    fn on_control(&mut self, message: ControlMessage, now: Timestamp) {
         match message {
+            ControlMessage::LegAdded { leg, port } => self.on_peer_leg_added(leg, port, now),
+            ControlMessage::LegGone(leg) => self.on_peer_leg_gone(leg, now),
             ControlMessage::Accept => self.event(MediaEvent::Accepted),
             ControlMessage::HangUp => self.event(MediaEvent::PeerHungUp),
             ControlMessage::SasConfirmed => self.event(MediaEvent::PeerConfirmed),
@@ -254,9 +230,10 @@ impl MediaCore {
         }
     }
 
-    /// Sends a message on the control lane. A full lane means a dead call, whose end is near anyway.
-    pub fn send_control(&mut self, message: ControlMessage) {
-        let _ = self.packetizer.send_control(message);
+    /// Sends a message on the control lane. False if the lane is full, which means a dead call, whose
+    /// end is near anyway.
+    pub fn send_control(&mut self, message: ControlMessage) -> bool {
+        self.packetizer.send_control(message).is_ok()
     }
 
     /// Whether the peer has acknowledged all control messages.
@@ -287,6 +264,7 @@ impl MediaCore {
     pub fn next_packet(&mut self, now: Timestamp) -> Option<Outgoing> {
         let slot = SlotNumber(self.next_slot);
         self.next_slot = self.next_slot.saturating_add(1);
+        self.change_legs(now);
         let choice = self.scheduler.choose(slot, now)?;
         let plain = self.packetizer.next(slot, self.media_time(now));
         self.seal(slot, choice, plain, now)
@@ -323,12 +301,7 @@ impl MediaCore {
     pub fn on_sent(&mut self, outgoing: &Outgoing, now: Timestamp) {
         self.scheduler.on_sent(outgoing.slot, outgoing.path, now);
         self.record.sent(outgoing.choice, now);
-        if let Some(gate) = self.gates.get_mut(&outgoing.path.receiver) {
-            gate.spend();
-            if !gate.is_open() {
-                self.scheduler.hold_peer_leg(outgoing.path.receiver, true);
-            }
-        }
+        self.went_to(outgoing.path.receiver);
     }
 
     /// From here on the packets carry no frames.
@@ -388,7 +361,7 @@ impl MediaCore {
         MediaTime::from_elapsed(now.saturating_since(self.start))
     }
 
-    fn event(&mut self, event: MediaEvent) {
+    pub(super) fn event(&mut self, event: MediaEvent) {
         if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }

@@ -2,6 +2,7 @@
 //! and between the legs and the decoder.
 
 mod best;
+mod legs;
 mod media;
 mod meter;
 mod record;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use tacit_audio::{Sink, Source};
 use tacit_crypto::BatchNumber;
-use tacit_legs::CandidatePolicy;
-use tacit_signaling::payload::{Candidates, ContactAddress, PipeMessage};
+use tacit_legs::{CandidatePolicy, Peer};
+use tacit_signaling::payload::{ContactAddress, PipeMessage};
 use tacit_types::{OnionKey, Reason, Redacted, Role};
 use tokio::sync::{broadcast, watch};
 
 use crate::api::{AudioFactory, CallId, Event};
 use crate::call::{OpenedTurn, open_turn_legs};
+use crate::credentials::Purse;
 use crate::ledger::{ContactId, Ledger, Trust};
 use crate::network::{Network, NetworkState};
 use crate::resync::ResyncTimes;
@@ -237,15 +238,19 @@ impl Shared {
         }
     }
 
-    /// Opens allocations with credentials from `server`.
+    pub(crate) const fn candidates(&self) -> CandidatePolicy {
+        self.settings.candidates
+    }
+
+    /// Opens allocations with credentials from `server`, bound to these legs of the peer.
     pub(crate) async fn open_turn(
         &self,
         server: OnionKey,
-        peers: Option<&Candidates>,
+        peers: Vec<Peer>,
     ) -> Result<OpenedTurn, Reason> {
         let count = usize::from(self.settings.legs);
         let (policy, report) = (self.settings.candidates, self.settings.report_circuits);
-        let access = crate::credentials::fetch(&*self.network, server, count, policy).await?;
-        open_turn_legs(&self.network, access, peers, policy, report).await
+        let credentials = Purse::open(&*self.network, server, count, policy).await?;
+        open_turn_legs(&self.network, credentials, peers, policy, report).await
     }
 }

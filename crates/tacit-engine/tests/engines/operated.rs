@@ -62,7 +62,7 @@ impl Town {
     }
 
     /// Alice and Bob, who know each other; both can be reached.
-    async fn alice_and_bob(&self, alice: Setup, bob: Setup) -> (Person, Person) {
+    pub(crate) async fn alice_and_bob(&self, alice: Setup, bob: Setup) -> (Person, Person) {
         let mut alice = self.world.person_with("alice", alice);
         let mut bob = self.world.person_with("bob", bob);
         meet(&mut bob, "Bob", &mut alice, "Alice").await;

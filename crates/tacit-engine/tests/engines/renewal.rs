@@ -1,16 +1,54 @@
 //! Bad legs give way to new ones, and the rest of the call notices nothing.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tacit_engine::{Event, LegFault};
+use tacit_engine::{Event, LegFault, Side};
+use tacit_types::LegKind;
 use tacit_types::limits::{ONION_PORT_LEGS, PACKET_BYTES};
 
-use crate::common::{World, Write, alice_and_bob, connect};
+use crate::common::{Person, World, Write, alice_and_bob, connect, connect_over};
+use crate::operated::Town;
 
 /// How many packets a second went out on legs between two moments.
 fn rate(writes: &[Write], from: Instant, to: Instant) -> f64 {
     let during = writes.iter().filter(|w| (from..to).contains(&w.at));
     during.count() as f64 / (to - from).as_secs_f64()
+}
+
+/// Waits until so many legs of one's own were replaced; tells which, by which, and why.
+async fn replaced(person: &mut Person, how_many: usize) -> Vec<(u8, u8, LegFault)> {
+    let mut replaced = Vec::new();
+    while replaced.len() < how_many {
+        let next = person.until("replacement", |e| match e {
+            Event::LegReplaced {
+                leg, by, reason, ..
+            } => Some((leg, by, reason)),
+            _ => None,
+        });
+        replaced.push(next.await);
+    }
+    // The new one was up before the old one went, and is not numbered as any before it.
+    let up = |leg| move |e: &Event| matches!(e, Event::LegUp { leg: up, .. } if *up == leg);
+    for (old, new, _) in &replaced {
+        assert!(*new >= 8, "{replaced:?}");
+        assert!(person.saw(up(*new)) && person.saw(up(*old)));
+    }
+    for (old, ..) in &replaced {
+        let down = |e: &Event| matches!(e, Event::LegDown { leg, .. } if leg == old);
+        if !person.saw(down) {
+            person.until("end", |e| down(&e).then_some(())).await;
+        }
+    }
+    replaced
+}
+
+fn for_reason(replaced: &[(u8, u8, LegFault)], wanted: LegFault) -> bool {
+    replaced.iter().any(|(.., reason)| *reason == wanted)
+}
+
+fn interrupted(person: &Person) -> bool {
+    person.saw(|e| matches!(e, Event::Interrupted(_)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,35 +66,8 @@ async fn slow_and_dead_legs_give_way_to_new_ones_that_work() {
     let first = alice.tap.writes();
     let first = first.iter().find(|w| w.port == ONION_PORT_LEGS).unwrap();
     alice.tap.stall(first.stream);
-    let mut replaced = Vec::new();
-    while replaced.len() < 2 {
-        let next = alice.until("replacement", |e| match e {
-            Event::LegReplaced {
-                leg, by, reason, ..
-            } => Some((leg, by, reason)),
-            _ => None,
-        });
-        replaced.push(next.await);
-    }
-    let (slow, dead) = (LegFault::Slow, LegFault::Dead);
-    let reason = |wanted| replaced.iter().find(|(.., reason)| *reason == wanted);
-    assert!(
-        reason(slow).is_some() && reason(dead).is_some(),
-        "{replaced:?}"
-    );
-    // The new one was up before the old one went, and is not numbered as any before it.
-    let up = |leg| move |e: &Event| matches!(e, Event::LegUp { leg: up, .. } if *up == leg);
-    for (old, new, _) in &replaced {
-        assert!(*new >= 8, "{replaced:?}");
-        assert!(alice.saw(up(*new)) && alice.saw(up(*old)));
-    }
-    let gone = replaced.iter().map(|(old, ..)| *old);
-    for old in gone.collect::<Vec<_>>() {
-        let down = |e: &Event| matches!(e, Event::LegDown { leg, .. } if *leg == old);
-        if !alice.saw(down) {
-            alice.until("end", |e| down(&e).then_some(())).await;
-        }
-    }
+    let replaced = replaced(&mut alice, 2).await;
+    assert!(for_reason(&replaced, LegFault::Slow) && for_reason(&replaced, LegFault::Dead));
     let eight = |e| match e {
         Event::Quality(_, quality) => (quality.legs.len() == 8).then_some(()),
         _ => None,
@@ -65,8 +76,7 @@ async fn slow_and_dead_legs_give_way_to_new_ones_that_work() {
     bob.until("eight legs", eight).await;
     alice.hears(2).await;
     bob.hears(2).await;
-    let interrupted = |e: &Event| matches!(e, Event::Interrupted(_));
-    assert!(!alice.saw(interrupted) && !bob.saw(interrupted));
+    assert!(!interrupted(&alice) && !interrupted(&bob));
 
     // One packet every 20 ms, and each the same size, before and during and after.
     for person in [&alice, &bob] {
@@ -77,4 +87,78 @@ async fn slow_and_dead_legs_give_way_to_new_ones_that_work() {
         let rate = rate(&writes, first, last);
         assert!((47.0..53.0).contains(&rate), "{rate}");
     }
+}
+
+/// With TURN legs each side replaces its own, and tells the other where the new ones are.
+#[tokio::test(flavor = "multi_thread")]
+async fn turn_legs_of_both_sides_give_way_to_new_ones() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    // Alice's fourth and Bob's second.
+    let mut more = [Duration::ZERO; 16];
+    more[3] = Duration::from_millis(300);
+    more[9] = Duration::from_millis(300);
+    town.world.network.slow_next_legs(&more);
+    connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    alice.hears(2).await;
+    // And one of Alice's fast ones takes nothing any more.
+    let mut sent = BTreeMap::<usize, usize>::new();
+    for write in packets(&alice) {
+        *sent.entry(write.stream).or_default() += 1;
+    }
+    let (busiest, _) = sent.into_iter().max_by_key(|(_, n)| *n).unwrap();
+    alice.tap.stall(busiest);
+
+    let of_alice = replaced(&mut alice, 2).await;
+    assert!(for_reason(&of_alice, LegFault::Slow) && for_reason(&of_alice, LegFault::Dead));
+    let of_bob = replaced(&mut bob, 1).await;
+    assert!(for_reason(&of_bob, LegFault::Slow), "{of_bob:?}");
+    // Both know of both: the new ones carry packets, the old ones are gone.
+    for (person, ours, theirs) in [
+        (&mut alice, &of_alice, &of_bob),
+        (&mut bob, &of_bob, &of_alice),
+    ] {
+        let settled = |e| match e {
+            Event::Quality(_, quality) => {
+                let has = |side, leg: u8| quality.of_side(side).any(|l| l.leg == leg && l.sent > 0);
+                let changed = [(Side::Local, ours), (Side::Peer, theirs)];
+                let mut each = changed.iter().flat_map(|(side, legs)| {
+                    legs.iter().map(move |(old, new, _)| (*side, *old, *new))
+                });
+                let all = each.all(|(side, old, new)| has(side, new) && !has(side, old));
+                let eight = |side| quality.of_side(side).count() == 8;
+                (all && eight(Side::Local) && eight(Side::Peer)).then_some(())
+            }
+            _ => None,
+        };
+        person.until("eight legs a side", settled).await;
+    }
+    alice.hears(2).await;
+    bob.hears(2).await;
+    assert!(!interrupted(&alice) && !interrupted(&bob));
+
+    // One packet every 20 ms, before and during and after.
+    for person in [&alice, &bob] {
+        let writes = packets(person);
+        let first = writes[0].at + Duration::from_secs(1);
+        let rate = rate(&writes, first, Instant::now());
+        assert!((47.0..53.0).contains(&rate), "{rate}");
+    }
+}
+
+/// The packets of TURN legs: of all writes through exits those of the length that most have.
+fn packets(person: &Person) -> Vec<Write> {
+    let mut writes = person.tap.writes();
+    writes.retain(|w| w.port == 0);
+    let mut lengths = BTreeMap::<usize, usize>::new();
+    for write in &writes {
+        *lengths.entry(write.len).or_default() += 1;
+    }
+    let most = lengths.into_iter().max_by_key(|(_, n)| *n);
+    writes.retain(|w| Some(w.len) == most.map(|(len, _)| len));
+    assert!(writes.iter().all(|w| w.len >= PACKET_BYTES + 4));
+    writes
 }

@@ -84,6 +84,7 @@ impl Scheduler {
         // is held up on its other half.
         for leg in [up, down].into_iter().flatten() {
             leg.acknowledged += 1;
+            leg.acknowledged_at = Some(now);
             leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
         }
         self.sent.skip_acknowledged();
@@ -129,6 +130,7 @@ impl Scheduler {
             leg.delay = delay::Delay::unknown();
             leg.suspect = false;
             leg.late = 0.0;
+            leg.acknowledged_at = leg.acknowledged_at.map(|_| now);
         }
     }
 

@@ -62,8 +62,10 @@ impl Scheduler {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds")]
+/// How late its oldest packet is does not tell: by then that may be forgotten.
 fn is_dead(leg: &Leg, now: Timestamp) -> bool {
-    let never = leg.acknowledged == 0 && leg.age(now) > DEAD;
-    never || leg.suspect && leg.late > DEAD.as_micros() as f64
+    match leg.acknowledged_at {
+        None => leg.age(now) > DEAD,
+        Some(last) => leg.suspect && now.saturating_since(last) > DEAD,
+    }
 }

@@ -4,22 +4,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
-use tacit_legs::{JoinAcceptor, LegEvent, Refusal, SendError};
+use tacit_legs::{JoinAcceptor, LegEvent, Peer, Refusal, SendError};
 use tacit_signaling::payload::{Candidates, PipeMessage};
 use tacit_types::limits::{FRAME_DURATION, MAX_LEGS};
 use tacit_types::{FrameNumber, LegIndex, LegKind, Path, Reason, Timestamp};
 use tokio::sync::oneshot;
 
 use super::super::legs::{
-    LegPlan, Opened, OpenedTurn, accept_onion_streams, clock, join_onion_leg, open_onion_stream,
-    peers_of,
+    Fresh, LegPlan, Opened, OpenedTurn, accept_onion_streams, clock, join_onion_leg,
 };
-use super::renewal::Renewal;
+use super::renewal::{Allocating, Renewal};
 use super::{Call, Outcome, Session};
 use crate::api::Event;
 use crate::clock::now;
 use crate::core::LegQueue;
-use crate::shared::Shared;
+use crate::network::BoxStream;
 use crate::trace::TraceKind;
 use crate::voice::Voice;
 
@@ -28,7 +27,7 @@ impl Call {
         match plan {
             LegPlan::OnionOpen { target } => {
                 s.target = Some(target);
-                s.renewal = Some(Renewal::new(s.wanted, at));
+                s.renewal = Some(Renewal::new(LegKind::Onion, s.wanted, at));
                 while s.next_leg < s.wanted {
                     s.open_next(&self.shared);
                 }
@@ -45,27 +44,38 @@ impl Call {
                 accept_onion_streams(streams, acceptor, s.opened_sender.clone());
             }
             LegPlan::Turn(turn) => {
-                self.take_turn(s, turn.opened);
-                if let Some(peers) = &turn.peers {
-                    self.add_peers(s, peers);
+                self.take_turn(s, turn.opened, at);
+                if let Some(candidates) = &turn.peers {
+                    s.begin_peers(candidates);
                 }
             }
             LegPlan::TurnLater { server, peers } => {
+                if let Some(candidates) = &peers {
+                    s.begin_peers(candidates);
+                }
+                let peers = s.core.peers();
                 let (report, opened) = oneshot::channel();
                 s.turn = Some(opened);
                 let shared = Arc::clone(&self.shared);
                 tokio::spawn(async move {
                     // A call that is over needs no allocations.
-                    let _ = report.send(shared.open_turn(server, peers.as_ref()).await);
+                    let _ = report.send(shared.open_turn(server, peers).await);
                 });
             }
         }
     }
 
-    pub(super) fn take_turn(&self, s: &mut Session, opened: OpenedTurn) {
+    pub(super) fn take_turn(&self, s: &mut Session, opened: OpenedTurn, at: Timestamp) {
         s.handles = opened.handles;
         s.outputs = opened.outputs;
         s.output_sender = opened.sender;
+        s.wanted = opened.wanted;
+        s.next_leg = opened.wanted;
+        s.renewal = Some(Renewal::new(LegKind::Turn, opened.wanted, at));
+        s.allocating = Some(Allocating {
+            purse: opened.purse,
+            address: opened.candidates.address,
+        });
         for leg in s.handles.keys().copied().collect::<Vec<_>>() {
             self.tell_leg_up(s, leg, opened.hops.get(&leg).cloned());
         }
@@ -82,7 +92,7 @@ impl Call {
         match opened {
             Ok(opened) => {
                 let candidates = opened.candidates.clone();
-                self.take_turn(s, opened);
+                self.take_turn(s, opened, now());
                 s.pipe(PipeMessage::Candidates(candidates));
                 None
             }
@@ -116,14 +126,17 @@ impl Call {
             LegEvent::Closed(end) => {
                 tracing::debug!(leg = output.leg.0, %end, "a leg ended");
                 s.drop_leg(output.leg);
-                s.note_gone(output.leg);
-                let live = s.handles.len();
-                self.shared.event(Event::LegDown {
-                    call: self.id,
-                    leg: output.leg.0,
-                    live,
-                });
+                // Who was not told that it came is not told that it went.
+                if s.note_gone(output.leg) {
+                    let live = s.handles.len();
+                    self.shared.event(Event::LegDown {
+                        call: self.id,
+                        leg: output.leg.0,
+                        live,
+                    });
+                }
             }
+            LegEvent::Allocated(addr) => self.on_allocated(s, output.leg, addr.into_inner()),
             LegEvent::Failed(failure) => tracing::debug!(%failure, "a leg failed"),
             _ => {}
         }
@@ -132,12 +145,30 @@ impl Call {
 
     pub(super) fn on_opened(&mut self, s: &mut Session, opened: Opened) -> Option<Outcome> {
         s.opening = s.opening.saturating_sub(1);
-        let Ok(stream) = opened.stream else {
-            s.note_gone(opened.leg);
-            return None;
-        };
+        let leg = opened.leg;
+        match opened.fresh {
+            Ok(Fresh::Onion(stream)) => self.on_onion_stream(s, leg, stream),
+            Ok(Fresh::Turn { handle, hops }) => {
+                // It may have failed before it was reported here.
+                let renewal = s.renewal.as_mut();
+                if renewal.is_some_and(|r| r.note_hops(leg, hops)) {
+                    handle.add_peers(&s.core.peers());
+                    s.handles.insert(leg, handle);
+                    self.introduce(s, leg);
+                }
+            }
+            Err(reason) => {
+                tracing::debug!(leg = leg.0, code = reason.code(), "a leg did not come");
+                s.drop_leg(leg);
+                s.note_gone(leg);
+            }
+        }
+        None
+    }
+
+    fn on_onion_stream(&self, s: &mut Session, leg: LegIndex, stream: BoxStream) {
         if let Some(renewal) = &mut s.renewal {
-            renewal.on_up(opened.leg, now());
+            renewal.on_up(leg, now());
         }
         let hops = self
             .shared
@@ -145,7 +176,7 @@ impl Call {
             .then(|| stream.dangerous_circuit_hops())
             .flatten();
         let wiring = Wiring {
-            leg: opened.leg,
+            leg,
             clock: clock(),
             outputs: s.output_sender.clone(),
         };
@@ -155,9 +186,8 @@ impl Call {
         } else {
             join_onion_leg(stream, &s.keys, wiring)
         };
-        s.handles.insert(opened.leg, handle);
-        self.tell_leg_up(s, opened.leg, hops);
-        None
+        s.handles.insert(leg, handle);
+        self.tell_leg_up(s, leg, hops);
     }
 
     pub(super) fn tell_leg_up(&self, s: &Session, leg: LegIndex, hops: Option<Vec<String>>) {
@@ -169,20 +199,27 @@ impl Call {
             hops,
         });
     }
-
-    pub(super) fn add_peers(&self, s: &mut Session, candidates: &Candidates) {
-        if s.kind == LegKind::Turn {
-            for handle in s.handles.values() {
-                let refused = handle.add_peers(&peers_of(candidates));
-                if !refused.is_empty() {
-                    tracing::debug!(count = refused.len(), "candidates were not taken");
-                }
-            }
-        }
-    }
 }
 
 impl Session {
+    /// The peer's candidates came by signaling.
+    pub(super) fn begin_peers(&mut self, candidates: &Candidates) {
+        if self.kind == LegKind::Turn {
+            let peers = self.core.begin_peers(candidates.address, &candidates.ports);
+            self.bind(&peers);
+        }
+    }
+
+    /// Has all our legs bind legs of the peer.
+    pub(super) fn bind(&self, peers: &[Peer]) {
+        for handle in self.handles.values() {
+            let refused = handle.add_peers(peers);
+            if !refused.is_empty() {
+                tracing::debug!(count = refused.len(), "candidates were not taken");
+            }
+        }
+    }
+
     /// A path from one of our legs to one of the peer's is there, or is not to be had.
     fn on_binding(&mut self, output: LegOutput) {
         let path = |receiver| Path {
@@ -213,22 +250,6 @@ impl Session {
             }
         };
         self.handles.iter().map(queue).collect()
-    }
-
-    /// Opens the next onion leg, on an index that was never used in this handshake.
-    pub(super) fn open_next(&mut self, shared: &Shared) -> Option<LegIndex> {
-        let target = self.target.as_ref().filter(|_| self.next_leg < u8::MAX)?;
-        let leg = LegIndex(self.next_leg);
-        self.next_leg += 1;
-        self.opening += 1;
-        open_onion_stream(shared.network(), target, leg, self.opened_sender.clone());
-        Some(leg)
-    }
-
-    fn note_gone(&mut self, leg: LegIndex) {
-        if let Some(renewal) = &mut self.renewal {
-            renewal.on_gone(leg);
-        }
     }
 
     /// A leg has joined, so one more may: the caller replaces lost legs by higher indices.

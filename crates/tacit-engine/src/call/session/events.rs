@@ -36,7 +36,7 @@ impl Call {
             PipeMessage::Accept => self.on_accepted(),
             PipeMessage::Bye => Some(Outcome::Ended(Reason::PeerHungUp)),
             PipeMessage::Candidates(candidates) => {
-                self.add_peers(s, &candidates);
+                s.begin_peers(&candidates);
                 None
             }
             other => {
@@ -238,6 +238,23 @@ impl Call {
                     None
                 }
                 MediaEvent::PathWorks => None,
+                MediaEvent::PeerLegAdded(peer) => {
+                    s.bind(&[peer]);
+                    None
+                }
+                MediaEvent::PeerLegGone(leg) => {
+                    s.handles
+                        .values()
+                        .for_each(|handle| handle.remove_peer(leg));
+                    None
+                }
+                MediaEvent::LegRested(leg) => {
+                    // It ends in its own time, and says so.
+                    if let Some(handle) = s.handles.get(&leg) {
+                        handle.close();
+                    }
+                    None
+                }
             };
             if outcome.is_some() {
                 return outcome;

@@ -22,7 +22,7 @@ use tacit_types::{LegIndex, LegKind, Reason, Role, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use renewal::Renewal;
+use renewal::{Allocating, Renewal};
 
 use super::legs::{LegPlan, Opened, OpenedTurn, Outputs};
 use crate::api::{CallId, Event};
@@ -159,8 +159,10 @@ pub(in crate::call) struct Session {
     wanted: u8,
     next_leg: u8,
     opening: usize,
-    /// Of the side that opens onion legs.
+    /// Of the side that opens onion legs; of both with TURN legs.
     renewal: Option<Renewal>,
+    /// With TURN legs.
+    allocating: Option<Allocating>,
     last_packet: Timestamp,
     pub(in crate::call) had_packet: bool,
     had_legs: bool,
@@ -254,7 +256,8 @@ impl Call {
         let mut nonce = [0; 32];
         OsRng.fill_bytes(&mut nonce);
         let playout = Playout::new(tacit_playout::Config::default());
-        let core = MediaCore::new(&keys, kind, playout, OsRng.next_u64(), nonce, at);
+        let legs_of = (kind, self.shared.candidates());
+        let core = MediaCore::new(&keys, legs_of, playout, OsRng.next_u64(), nonce, at);
         let (output_sender, outputs) = Outputs::channel();
         let (opened_sender, opened) = mpsc::channel(2 * MAX_LEGS);
         let mut session = Session {
@@ -273,6 +276,7 @@ impl Call {
             next_leg: 0,
             opening: 0,
             renewal: None,
+            allocating: None,
             last_packet: at,
             had_packet: false,
             had_legs: false,
@@ -360,7 +364,7 @@ impl Call {
         if self.connected && silence > SILENCE_TOLD {
             self.tell_interrupted();
         }
-        let none_left = s.had_legs && s.handles.is_empty() && s.opening == 0;
+        let none_left = s.had_legs && s.none_left();
         if self.connected && s.acceptor.is_some() {
             // Legs come from the other side, which may be opening one at this moment, or will ring
             // again: a command brings that.

@@ -1,63 +1,74 @@
-//! Onion legs that give way to others: which is decided by the scheduler's replacer, opening and closing
-//! is done here, by the side that opens legs.
+//! Legs that give way to others: which is decided by the scheduler's replacer, opening and closing
+//! is done here, by the side that opens legs; of TURN legs each side opens its own.
 //!
 //! ```text
-//!   a leg is bad ──► another is opened beside it ──► it works: the bad one is closed
+//!   a leg is bad ──► another is opened beside it ──► it works: the bad one rests and is closed
 //!                                                └─► it does not come, or nothing arrives: it is let go
 //! ```
 //!
 //! The other legs notice nothing: there is one packet every 20 ms, and each takes one leg.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_paths::{Allowance, Fault, Replacer, Side};
-use tacit_types::{LegIndex, LegKind, Path, Timestamp};
+use tacit_types::limits::MAX_LEGS;
+use tacit_types::{LegIndex, LegKind, Timestamp};
+use tokio::sync::Mutex;
 
+use super::super::allocations::OneMore;
+use super::super::legs::open_onion_stream;
 use super::{Call, Session};
 use crate::api::Event;
+use crate::credentials::Purse;
+use crate::shared::Shared;
 
 /// A new leg on which nothing was acknowledged for so long after it came up is let go.
 const PROOF: Duration = Duration::from_secs(15);
 
 /// What is being done about bad legs.
-#[derive(Debug)]
 pub(super) struct Renewal {
     replacer: Replacer,
     /// New legs, by their numbers, until they have shown that they work.
     coming: BTreeMap<LegIndex, Coming>,
 }
 
+/// What more TURN legs are opened with.
+pub(super) struct Allocating {
+    pub(super) purse: Arc<Mutex<Purse>>,
+    /// At which our legs are reached. The peer was told no other.
+    pub(super) address: IpAddr,
+}
+
 /// A new leg and the one that it is to replace.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Coming {
     /// Gone by itself, if there is none.
     old: Option<(LegIndex, Fault)>,
-    /// When it came up.
+    /// Relays of its circuit, if they are to be told.
+    hops: Option<Vec<String>>,
+    /// Of a TURN leg: where it is reached, once that is known.
+    at: Option<SocketAddr>,
+    /// When it came up: a TURN leg when the peer was told of it.
     up: Option<Timestamp>,
 }
 
 impl Renewal {
     /// Of a call whose legs are opened now.
-    pub(super) fn new(legs: u8, now: Timestamp) -> Self {
-        let allowance = Allowance::new(LegKind::Onion, usize::from(legs));
+    pub(super) fn new(kind: LegKind, legs: u8, now: Timestamp) -> Self {
+        let allowance = Allowance::new(kind, usize::from(legs));
         Self {
             replacer: Replacer::new(allowance, now),
             coming: BTreeMap::new(),
         }
     }
 
-    /// A leg that was opened is up.
-    pub(super) fn on_up(&mut self, leg: LegIndex, now: Timestamp) {
-        if let Some(coming) = self.coming.get_mut(&leg) {
-            coming.up = Some(now);
-        }
-    }
-
     /// A leg is gone, or did not come.
     pub(super) fn on_gone(&mut self, leg: LegIndex) {
         if let Some(coming) = self.coming.remove(&leg) {
-            self.stays(coming);
+            self.stays(&coming);
         }
         for coming in self.coming.values_mut() {
             coming.old = coming.old.filter(|(old, _)| *old != leg);
@@ -65,47 +76,75 @@ impl Renewal {
         self.replacer.on_gone(leg);
     }
 
-    fn stays(&mut self, coming: Coming) {
+    fn stays(&mut self, coming: &Coming) {
         if let Some((old, _)) = coming.old {
             self.replacer.on_failed(old);
         }
     }
 
+    /// Whether the leg has not shown yet that it works.
+    pub(super) fn expects(&self, leg: LegIndex) -> bool {
+        self.coming.contains_key(&leg)
+    }
+
+    /// Whether a leg that is expected has come up.
+    fn has_come(&self, leg: LegIndex) -> bool {
+        self.coming
+            .get(&leg)
+            .is_none_or(|coming| coming.up.is_some())
+    }
+
     /// Takes the new legs out of which this is true.
     fn take(&mut self, of: impl Fn(LegIndex, &Coming) -> bool) -> Vec<(LegIndex, Coming)> {
-        let all = self.coming.iter().map(|(leg, coming)| (*leg, *coming));
-        let some: Vec<_> = all.filter(|(leg, coming)| of(*leg, coming)).collect();
-        for (leg, _) in &some {
-            self.coming.remove(leg);
+        let some = self.coming.extract_if(.., |leg, coming| of(*leg, coming));
+        some.collect()
+    }
+
+    /// A leg that was expected is up; tells of it from here on as of any other.
+    pub(super) fn on_up(&mut self, leg: LegIndex, now: Timestamp) {
+        if let Some(coming) = self.coming.get_mut(&leg) {
+            coming.up = Some(now);
         }
-        some
+    }
+
+    /// Notes the relays of a leg that is to be introduced. False if it is not expected any more.
+    pub(super) fn note_hops(&mut self, leg: LegIndex, hops: Option<Vec<String>>) -> bool {
+        let coming = self.coming.get_mut(&leg);
+        coming.map(|coming| coming.hops = hops).is_some()
     }
 }
 
 impl Call {
-    /// Closes legs whose successors work, opens what is missing, and has a bad leg replaced. To be
+    /// Lets legs rest whose successors work, opens what is missing, and has a bad leg replaced. To be
     /// asked once a second.
     pub(super) fn renew_legs(&self, s: &mut Session, at: Timestamp) {
         self.settle(s, at);
         let Some(renewal) = &mut s.renewal else {
             return;
         };
-        if s.handles.is_empty() {
-            // A call without legs is resumed, with all that it needs.
+        // A call without legs is resumed, with all that it needs. And of a TURN leg the peer has to be
+        // told, over others that work.
+        let alone = s.kind == LegKind::Turn && !s.had_packet;
+        let legs = s.handles.len() + s.opening;
+        if s.handles.is_empty() || alone || legs >= MAX_LEGS {
             return;
         }
-        if s.handles.len() + s.opening < usize::from(s.wanted) {
-            if renewal.replacer.reopen(at) {
-                s.open_next(&self.shared);
+        let old = if legs < usize::from(s.wanted) {
+            if !renewal.replacer.reopen(at) {
+                return;
             }
-            return;
-        }
-        let Some((old, fault)) = renewal.replacer.next(s.core.scheduler(), at) else {
-            return;
+            None
+        } else {
+            let Some((old, fault)) = renewal.replacer.next(s.core.scheduler(), at) else {
+                return;
+            };
+            tracing::debug!(leg = old.0, %fault, "a leg is to be replaced");
+            Some((old, fault))
         };
-        tracing::debug!(leg = old.0, %fault, "a leg is to be replaced");
         let coming = Coming {
-            old: Some((old, fault)),
+            old,
+            hops: None,
+            at: None,
             up: None,
         };
         let new = s.open_next(&self.shared);
@@ -115,7 +154,7 @@ impl Call {
         match new {
             Some(new) => drop(renewal.coming.insert(new, coming)),
             // The call has used all the numbers that there are.
-            None => renewal.stays(coming),
+            None => renewal.stays(&coming),
         }
     }
 
@@ -133,12 +172,12 @@ impl Call {
             coming.up.is_some_and(waited)
         });
         for (_, coming) in &useless {
-            renewal.stays(*coming);
+            renewal.stays(coming);
         }
         for (new, coming) in settled {
             if let (Some((old, reason)), Some(renewal)) = (coming.old, &mut s.renewal) {
                 renewal.replacer.on_up(old, new);
-                s.retire(old);
+                s.core.rest_leg(old, at);
                 self.shared.event(Event::LegReplaced {
                     call: self.id,
                     leg: old.0,
@@ -148,20 +187,87 @@ impl Call {
             }
         }
         for (new, _) in useless {
-            s.retire(new);
+            s.core.rest_leg(new, at);
         }
+    }
+
+    /// A TURN leg that was opened during the call is reached there.
+    pub(super) fn on_allocated(&self, s: &mut Session, leg: LegIndex, addr: SocketAddr) {
+        let coming = s.renewal.as_mut().and_then(|r| r.coming.get_mut(&leg));
+        if let Some(coming) = coming {
+            coming.at = Some(addr);
+            self.introduce(s, leg);
+        }
+    }
+
+    /// Tells the peer of a new TURN leg as soon as it is ours and allocated, in whatever order.
+    pub(super) fn introduce(&self, s: &mut Session, leg: LegIndex) {
+        let coming = s.renewal.as_mut().and_then(|r| r.coming.get_mut(&leg));
+        let (Some(coming), Some(handle)) = (coming, s.handles.get(&leg)) else {
+            return;
+        };
+        let (Some(addr), None) = (coming.at, coming.up) else {
+            return;
+        };
+        let at = crate::clock::now();
+        let home = s.allocating.as_ref().map(|own| own.address);
+        if home != Some(addr.ip()) || !s.core.introduce_leg(leg, addr.port(), at) {
+            tracing::debug!(leg = leg.0, "a new leg cannot be told to the peer");
+            handle.close();
+            return;
+        }
+        coming.up = Some(at);
+        let hops = coming.hops.take();
+        self.tell_leg_up(s, leg, hops);
     }
 }
 
 impl Session {
-    /// No packet takes the leg any more, and it is closed; what comes until then is taken.
-    fn retire(&mut self, leg: LegIndex) {
-        self.core.remove_path(Path {
-            sender: leg,
-            receiver: leg,
-        });
-        if let Some(handle) = self.handles.get(&leg) {
-            handle.close();
+    /// Opens one more leg, on an index that was never used in this handshake.
+    pub(super) fn open_next(&mut self, shared: &Shared) -> Option<LegIndex> {
+        if self.next_leg == u8::MAX {
+            return None;
+        }
+        let leg = LegIndex(self.next_leg);
+        if let Some(target) = &self.target {
+            open_onion_stream(shared.network(), target, leg, self.opened_sender.clone());
+        } else {
+            let allocating = self.allocating.as_ref()?;
+            self.core.expect_leg(leg);
+            self.outputs.expect(leg);
+            let one_more = OneMore {
+                network: Arc::clone(shared.network()),
+                purse: Arc::clone(&allocating.purse),
+                leg,
+                policy: shared.candidates(),
+                outputs: self.output_sender.clone(),
+                report_circuits: shared.report_circuits(),
+            };
+            one_more.open(self.opened_sender.clone());
+        }
+        self.next_leg += 1;
+        self.opening += 1;
+        Some(leg)
+    }
+
+    /// A leg is gone, or did not come. Returns whether it had been up.
+    pub(super) fn note_gone(&mut self, leg: LegIndex) -> bool {
+        let was_up = self.renewal.as_ref().is_none_or(|r| r.has_come(leg));
+        if let Some(renewal) = &mut self.renewal {
+            renewal.on_gone(leg);
+        }
+        was_up
+    }
+
+    /// Whether no leg is left that could carry the call.
+    pub(super) fn none_left(&self) -> bool {
+        match self.kind {
+            LegKind::Onion => self.handles.is_empty() && self.opening == 0,
+            // The peer cannot be told of a new one over itself.
+            LegKind::Turn => {
+                let mut legs = self.handles.keys();
+                legs.all(|leg| self.renewal.as_ref().is_some_and(|r| r.expects(*leg)))
+            }
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) tap: Tap,
     /// Hertz of the tone that the person speaks; silence without.
     pub(crate) tone: Option<f32>,
+    pub(crate) legs: u8,
     pub(crate) mailbox_server: Option<OnionKey>,
     pub(crate) credentials: Option<OnionKey>,
     pub(crate) resume_within: Duration,
@@ -60,6 +61,7 @@ impl World {
             disk: Disk::default(),
             tap: Tap::on(&self.network),
             tone: None,
+            legs: 8,
             mailbox_server: None,
             credentials: None,
             resume_within: RESUME_WITHIN,
@@ -88,6 +90,7 @@ impl World {
         let mut config = EngineConfig::new(Arc::new(tap.clone()), Box::new(disk.clone()));
         config.snapshot = disk.snapshot();
         config.resume_within = setup.resume_within;
+        config.legs = setup.legs;
         config.mailbox_server = setup.mailbox_server;
         config.credentials = setup.credentials;
         config.dangerous_allow_local_candidates = true;
