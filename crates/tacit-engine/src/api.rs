@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tacit_audio::{DeviceChoice, Sink, Source};
 pub use tacit_paths::{BestChange as PathChange, ChoiceReason, Fault as LegFault, Side};
+use tacit_types::limits::DEFAULT_LEGS;
 use tacit_types::{LegKind, OnionKey, Reason, Redacted, UnixTime};
 
 use crate::network::Network;
@@ -35,7 +36,7 @@ pub struct EngineConfig {
     pub snapshot: Option<Vec<u8>>,
     /// Where a call's sound comes from and goes to; asked once a call.
     pub audio: AudioFactory,
-    /// Legs to open in a call, 2 to 16. Default 8. More legs lower the delay and cost circuits.
+    /// Legs to open in a call, 2 to 16. Default 12. More legs lower the delay and cost circuits.
     pub legs: u8,
     /// Address of the server that mints TURN credentials. Without it they come from the mailbox
     /// server of the contact or of this person; where there is neither, TURN legs are refused.
@@ -55,7 +56,7 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// A configuration with the defaults: default devices, 8 legs, embedded mailboxes, no TURN.
+    /// A configuration with the defaults: default devices, 12 legs, embedded mailboxes, no TURN.
     #[must_use]
     pub fn new(network: Arc<dyn Network>, store: Box<dyn Store>) -> Self {
         Self {
@@ -68,7 +69,7 @@ impl EngineConfig {
                     Sink::Device(DeviceChoice::Default),
                 )
             }),
-            legs: 8,
+            legs: DEFAULT_LEGS,
             credentials: None,
             mailbox_server: None,
             resume_within: Duration::from_secs(60),

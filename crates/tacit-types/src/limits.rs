@@ -41,8 +41,8 @@ pub const REPEATED_FRAMES_MAX: usize = 6;
 /// Most legs a side may have live at once.
 pub const MAX_LEGS: usize = 16;
 
-/// Legs a side opens unless told otherwise.
-pub const DEFAULT_LEGS: usize = 8;
+/// Legs a side opens unless told otherwise: docs/decisions/0014 says what each number is worth.
+pub const DEFAULT_LEGS: u8 = 12;
 
 /// Tokens that a contact's wallet holds for each direction.
 pub const WALLET_TOKENS: usize = 16;

@@ -20,8 +20,8 @@ use super::Client;
 use crate::host::{BACKLOG, MAX_STREAMS_PER_CIRCUIT, Service};
 use crate::{Audience, HostedOnion, OnionHost, Reachability, TorError, TorErrorKind, TorStream};
 
-/// Rendezvous circuits that one restricted service keeps: eight legs and a few signaling streams, for
-/// both sides' retries.
+/// Rendezvous circuits that one restricted service keeps: up to 16 legs and a few signaling streams,
+/// for both sides' retries.
 const MAX_SESSIONS_RESTRICTED: usize = 64;
 
 /// Rendezvous circuits that an open service keeps: a mailbox server has one for each attached person.
