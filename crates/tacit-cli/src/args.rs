@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tacit_types::Cells;
 
 /// Anonymous voice calls over Tor: no account, no number, no server.
 ///
@@ -221,6 +222,9 @@ pub struct Call {
     /// How the voice travels
     #[arg(long, value_enum, default_value_t = Legs::Onion)]
     pub legs: Legs,
+    /// Packets a second that this side sends, 50 or 25, instead of what the configuration says
+    #[arg(long, value_name = "A_SECOND")]
+    pub cells: Option<Cells>,
     /// Hang up this many seconds after the answer
     #[arg(long, value_name = "SECONDS")]
     pub duration: Option<u64>,

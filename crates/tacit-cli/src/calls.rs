@@ -26,6 +26,7 @@ pub(crate) async fn listen(
     let wishes = Wishes {
         audio: Some(&args.audio),
         lab: Some(&args.lab),
+        cells: None,
     };
     let mut s = Session::start(global, &wishes, |_| Ok(()), output).await?;
     let config = setup::config(global)?;
@@ -77,6 +78,7 @@ pub(crate) async fn call(global: &Global, args: &Call, output: &mut Output) -> R
     let wishes = Wishes {
         audio: Some(&args.audio),
         lab: Some(&args.lab),
+        cells: args.cells,
     };
     let legs = match args.legs {
         Legs::Onion => LegKind::Onion,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use tacit_types::Cells;
 use tacit_types::limits::{DEFAULT_LEGS, MAX_LEGS};
 
 /// Largest file that is read, in bytes.
@@ -74,11 +75,16 @@ pub enum TorMode {
 pub struct Calls {
     /// Legs of a call, 2 to 16.
     pub legs: u8,
+    /// Packets a second that this side sends, 50 or 25.
+    pub cells: Cells,
 }
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { legs: DEFAULT_LEGS }
+        Self {
+            legs: DEFAULT_LEGS,
+            cells: Cells::default(),
+        }
     }
 }
 
@@ -223,6 +229,7 @@ mod tests {
     fn an_empty_file_means_the_defaults() {
         let config = Config::parse("", "x").expect("empty is valid");
         assert_eq!(config.calls.legs, 12);
+        assert_eq!(config.calls.cells, Cells::Fifty);
         assert_eq!(config.tor.mode, TorMode::Arti);
     }
 
@@ -251,6 +258,9 @@ mod tests {
             range.to_string().contains("calls.legs must be 2 to 16"),
             "{range}"
         );
+        let cells = Config::parse("[calls]\ncells = 33\n", "c.toml").expect_err("no such rate");
+        assert!(cells.to_string().contains("must be 50 or 25"), "{cells}");
+        assert!(cells.to_string().contains("line 2"), "{cells}");
         let onion =
             Config::parse("[servers]\nmailbox = 'x.onion'\n", "c").expect_err("not an address");
         assert!(onion.to_string().contains("v3 onion address"), "{onion}");

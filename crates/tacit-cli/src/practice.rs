@@ -61,6 +61,7 @@ async fn practise(
     let wishes = Wishes {
         audio: Some(audio),
         lab: None,
+        cells: None,
     };
     let (engine, events) = setup::start_engine(network, (store, None), config, &wishes)?;
     let mut s = Session {
@@ -87,6 +88,7 @@ fn mirror(
 ) -> Result<(Engine, EventStream), Failure> {
     let mut engine = EngineConfig::new(network, Box::new(MemoryStore::default()));
     engine.legs = config.calls.legs;
+    engine.cells = config.calls.cells;
     engine.audio = Box::new(|_| {
         let (mut microphone, source) = tacit_audio::host_source();
         let (mut speaker, sink) = tacit_audio::host_sink();

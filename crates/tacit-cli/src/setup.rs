@@ -11,7 +11,7 @@ use tacit_engine::tor::TorNetwork;
 use tacit_engine::{Engine, EngineConfig, EventStream};
 use tacit_profile::Profile;
 use tacit_tor::{ArtiConfig, ControlAuth, ControlPort, SystemTorConfig, TorConfig};
-use tacit_types::{OnionKey, Reason};
+use tacit_types::{Cells, OnionKey, Reason};
 
 use crate::Failure;
 use crate::args::{Audio, Global, Lab};
@@ -147,6 +147,7 @@ pub(crate) async fn tor_ready(tor: &TorNetwork, output: &mut Output) -> Result<(
 pub(crate) struct Wishes<'a> {
     pub audio: Option<&'a Audio>,
     pub lab: Option<&'a Lab>,
+    pub cells: Option<Cells>,
 }
 
 /// Starts an engine on a network.
@@ -160,6 +161,7 @@ pub(crate) fn start_engine(
     let mut engine = EngineConfig::new(network, store);
     engine.snapshot = snapshot;
     engine.legs = config.calls.legs;
+    engine.cells = wishes.cells.unwrap_or(config.calls.cells);
     engine.credentials = onion(config.servers.credentials.as_deref())?;
     engine.mailbox_server = mailbox_server(config)?;
     engine.dangerous_allow_local_candidates = config.servers.dangerous_allow_local_candidates;

@@ -94,6 +94,7 @@ impl Engine {
         };
         let settings = Settings {
             legs: config.legs,
+            cells: config.cells,
             credentials: config.credentials,
             mailbox_server: config.mailbox_server,
             candidates,

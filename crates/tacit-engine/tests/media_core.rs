@@ -8,14 +8,14 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use tacit_crypto::{Initiator, Prologue, Purpose, Responder, SessionKeys, StaticKeypair, Token};
-use tacit_engine::core::{MediaCore, MediaEvent, Outgoing};
+use tacit_engine::core::{MediaCore, MediaEvent, Outgoing, Terms};
 use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
 use tacit_legs::{CandidatePolicy, LegEvent};
 use tacit_packet::ControlMessage;
 use tacit_playout::{Playout, Pull};
 use tacit_types::{
-    EncodedFrame, FramePayload, LegIndex, LegKind, MailboxId, OnionKey, Path, Reach, SecretBytes,
-    Timestamp,
+    Cells, EncodedFrame, FramePayload, LegIndex, LegKind, MailboxId, OnionKey, Path, Reach,
+    SecretBytes, Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -50,15 +50,23 @@ fn handshake() -> (SessionKeys, SessionKeys) {
 }
 
 fn cores(kind: LegKind) -> [MediaCore; 2] {
+    cores_that_send(kind, [Cells::Fifty; 2])
+}
+
+fn cores_that_send(kind: LegKind, [of_a, of_b]: [Cells; 2]) -> [MediaCore; 2] {
     let (a, b) = handshake();
-    let core = |keys, seed| {
+    let core = |keys, seed, cells| {
         let playout = Playout::new(tacit_playout::Config::default());
-        let legs = (kind, CandidatePolicy::public_only());
-        let mut core = MediaCore::new(&keys, legs, playout, u64::from(seed), [seed; 32], START);
+        let terms = Terms {
+            kind,
+            candidates: CandidatePolicy::public_only(),
+            cells,
+        };
+        let mut core = MediaCore::new(&keys, terms, playout, u64::from(seed), [seed; 32], START);
         core.begin_peers([9, 9, 9, 9].into(), &[2000, 2001, 2002, 2003]);
         core
     };
-    [core(a, 1), core(b, 2)]
+    [core(a, 1, of_a), core(b, 2, of_b)]
 }
 
 const fn path(sender: u8, receiver: u8) -> Path {
@@ -503,4 +511,49 @@ fn an_onion_leg_that_rests_is_used_by_neither_side() {
         tell(&mut a, &mut b, &mut number, message);
         assert_eq!(b.drops().legs, drops);
     }
+}
+
+/// Two new frames in each packet, and each frame in two packets at least.
+#[test]
+fn at_25_packets_a_second_every_frame_comes_and_one_lost_packet_in_two_loses_none() {
+    let [mut alice, mut bob] = cores_that_send(LegKind::Onion, [Cells::TwentyFive, Cells::Fifty]);
+    for core in [&mut alice, &mut bob] {
+        for leg in 0..4 {
+            core.add_path(path(leg, leg));
+        }
+    }
+    let (mut packets, mut firsts) = ([0, 0], Vec::new());
+    for number in 0..500 {
+        let now = slot(number);
+        alice.push_frame(alice.next_frame_number(), &frame());
+        if let Some(sent) = send(&mut alice, now, |_| true) {
+            assert_eq!(number % 2, 1, "when both frames are there");
+            packets[0] += 1;
+            let lost = (200..300).contains(&number) && number % 4 == 1;
+            if !lost {
+                let arrivals = bob.handle_packet(sent.path, &sent.packet, now);
+                firsts.extend(arrivals.as_slice().iter().map(|frame| frame.0));
+            }
+        }
+        let sent = send(&mut bob, now, |_| true).unwrap();
+        packets[1] += 1;
+        alice.handle_packet(sent.path, &sent.packet, now);
+    }
+    assert_eq!(packets, [250, 500]);
+    firsts.sort_unstable();
+    assert_eq!(firsts, (0..500).collect::<Vec<_>>());
+    assert_eq!(
+        [alice.peer_cells(), bob.peer_cells()],
+        [Cells::Fifty, Cells::TwentyFive]
+    );
+    // A rate is for a whole call.
+    let changed = ControlMessage::Cells(Cells::Fifty);
+    assert!(alice.send_control(changed));
+    for number in 500..510 {
+        if let Some(sent) = send(&mut alice, slot(number), |_| true) {
+            bob.handle_packet(sent.path, &sent.packet, slot(number));
+        }
+    }
+    assert_eq!(bob.peer_cells(), Cells::TwentyFive);
+    assert_eq!(bob.drops().malformed, 1);
 }

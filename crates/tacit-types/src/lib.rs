@@ -11,6 +11,7 @@
 //! **Not in this crate:** logic, I/O, clocks, randomness, anything from another Tacit crate.
 #![forbid(unsafe_code)]
 
+pub mod cells;
 pub mod frame;
 pub mod id;
 pub mod limits;
@@ -18,6 +19,7 @@ pub mod reason;
 pub mod redact;
 pub mod time;
 
+pub use cells::Cells;
 pub use frame::{EncodedFrame, FramePayload, Reach};
 pub use id::{FrameNumber, LegIndex, MailboxId, OnionKey, Path, SlotNumber};
 pub use reason::Reason;

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use tacit_types::LegIndex;
+use tacit_types::{Cells, LegIndex};
 
 use crate::limits::{CONTROL_BODY_BYTES, CONTROL_QUEUE};
 
@@ -39,6 +39,8 @@ pub enum ControlMessage {
     },
     /// The sender uses one of its legs no more and is about to close it.
     LegGone(LegIndex),
+    /// How many packets a second the sender sends; 50 if it says nothing.
+    Cells(Cells),
 }
 
 impl ControlMessage {
@@ -55,6 +57,7 @@ impl ControlMessage {
             Self::Unmuted => 7,
             Self::LegAdded { .. } => 8,
             Self::LegGone(_) => 9,
+            Self::Cells(_) => 10,
         }
     }
 
@@ -71,6 +74,10 @@ impl ControlMessage {
             }
             Self::LegGone(leg) => {
                 few[0] = leg.0;
+                &few[..1]
+            }
+            Self::Cells(cells) => {
+                few[0] = u8::from(*cells);
                 &few[..1]
             }
             _ => &[],
@@ -115,6 +122,10 @@ impl ControlMessage {
             },
             9 => match *body {
                 [leg] => Some(Self::LegGone(LegIndex(leg))),
+                _ => None,
+            },
+            10 => match *body {
+                [cells] => Some(Self::Cells(cells.try_into().ok()?)),
                 _ => None,
             },
             _ => None,

@@ -5,7 +5,9 @@ use tacit_packet::{
     ArrivalReport, Content, ControlBlock, ControlMessage, Malformed, MediaTime, Packetizer,
     Reports, layout,
 };
-use tacit_types::{EncodedFrame, FrameNumber, FramePayload, LegIndex, Path, Reach, SlotNumber};
+use tacit_types::{
+    Cells, EncodedFrame, FrameNumber, FramePayload, LegIndex, Path, Reach, SlotNumber,
+};
 
 fn full() -> Content {
     let mut reports = Reports::default();
@@ -287,7 +289,7 @@ proptest! {
     fn control_messages_survive_the_wire(
         bytes: [u8; 32],
         (leg, port) in (any::<u8>(), 1u16..),
-        which in 0..6usize,
+        which in 0..8usize,
         sequence: u16,
     ) {
         let leg = LegIndex(leg);
@@ -298,6 +300,8 @@ proptest! {
             ControlMessage::Muted,
             ControlMessage::LegAdded { leg, port },
             ControlMessage::LegGone(leg),
+            ControlMessage::Cells(Cells::Fifty),
+            ControlMessage::Cells(Cells::TwentyFive),
         ][which];
         let block = message.block(sequence);
         prop_assert_eq!(block.sequence, sequence);

@@ -120,9 +120,9 @@ fn unknown_kinds_are_taken_counted_and_ignored() {
 }
 
 #[test]
-fn what_cannot_be_said_of_a_leg_is_counted_and_ignored() {
+fn what_cannot_be_said_is_counted_and_ignored() {
     let mut lane = ControlLane::default();
-    let nonsense: [(u8, &[u8]); 7] = [
+    let nonsense: [(u8, &[u8]); 9] = [
         (8, &[]),
         (8, &[16, 0xc3]),
         (8, &[16, 0xc3, 0x50, 0]),
@@ -131,20 +131,23 @@ fn what_cannot_be_said_of_a_leg_is_counted_and_ignored() {
         (9, &[]),
         (9, &[16, 0]),
         (9, &[0; 40]),
+        // No such rate.
+        (10, &[51]),
+        (10, &[0, 25]),
     ];
     for (sequence, (kind, body)) in (1..).zip(nonsense) {
         let block = ControlBlock::message(sequence, kind, body);
         assert_eq!(lane.handle_input(&block), None, "{kind} {body:?}");
     }
-    assert_eq!(lane.counters().unknown, 7);
+    assert_eq!(lane.counters().unknown, 9);
     let added = ControlMessage::LegAdded {
         leg: LegIndex(16),
         port: 50_000,
     };
-    assert_eq!(added.block(8).body(), [16, 0xc3, 0x50]);
-    assert_eq!(lane.handle_input(&added.block(8)), Some(added));
+    assert_eq!(added.block(10).body(), [16, 0xc3, 0x50]);
+    assert_eq!(lane.handle_input(&added.block(10)), Some(added));
     let gone = ControlMessage::LegGone(LegIndex(3));
-    assert_eq!(lane.handle_input(&gone.block(9)), Some(gone));
+    assert_eq!(lane.handle_input(&gone.block(11)), Some(gone));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use tacit_packet::{Content, ControlMessage, MediaTime, Packetizer};
 use tacit_paths::{Choice, Scheduler};
 use tacit_playout::{Inserted, Loudness, Playout, Pull};
 use tacit_types::limits::{FRAME_DURATION, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
-use tacit_types::{EncodedFrame, FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp};
+use tacit_types::{
+    Cells, EncodedFrame, FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp,
+};
 
 use super::Record;
 use super::legs::Legs;
@@ -76,10 +78,24 @@ impl core::fmt::Debug for Outgoing {
     }
 }
 
+/// What is settled of a call before its first packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Its legs.
+    pub kind: LegKind,
+    /// Where TURN legs of the peer may be.
+    pub candidates: CandidatePolicy,
+    /// How many packets a second this side sends.
+    pub cells: Cells,
+}
+
 /// The machine. Time comes in as `now`, packets and frames as values; nothing is read or written.
 #[derive(Debug)]
 pub struct MediaCore {
     pub(super) kind: LegKind,
+    cells: Cells,
+    /// As the peer says; it says nothing of the usual.
+    peer_cells: Option<Cells>,
     start: Timestamp,
     pub(super) sealer: PacketSealer,
     pub(super) opener: PacketOpener,
@@ -96,19 +112,26 @@ pub struct MediaCore {
 }
 
 impl MediaCore {
-    /// A core whose media clock starts at `now`. `candidates` says where TURN legs of the peer may be,
-    /// `seed` orders legs and slots; `sas_nonce` must be fresh entropy.
+    /// A core whose media clock starts at `now`. `seed` orders legs and slots; `sas_nonce` must be
+    /// fresh entropy.
     #[must_use]
     pub fn new(
         keys: &SessionKeys,
-        (kind, candidates): (LegKind, CandidatePolicy),
+        terms: Terms,
         playout: Playout,
         seed: u64,
         sas_nonce: [u8; 32],
         now: Timestamp,
     ) -> Self {
+        let Terms {
+            kind,
+            candidates,
+            cells,
+        } = terms;
         let mut core = Self {
             kind,
+            cells,
+            peer_cells: None,
             start: now,
             sealer: PacketSealer::new(&keys.media(), now),
             opener: PacketOpener::new(&keys.media(), now),
@@ -124,7 +147,16 @@ impl MediaCore {
             record: Record::new(now),
         };
         core.advance_words();
+        if cells != Cells::default() {
+            core.send_control(ControlMessage::Cells(cells));
+        }
         core
+    }
+
+    /// How many packets a second the peer sends.
+    #[must_use]
+    pub fn peer_cells(&self) -> Cells {
+        self.peer_cells.unwrap_or_default()
     }
 
     /// The playout, to carry it over into a resumed call.
@@ -194,6 +226,11 @@ impl MediaCore {
         match message {
             ControlMessage::LegAdded { leg, port } => self.on_peer_leg_added(leg, port, now),
             ControlMessage::LegGone(leg) => self.on_peer_leg_gone(leg, now),
+            ControlMessage::Cells(cells) => {
+                // It is for the whole call.
+                let told = *self.peer_cells.get_or_insert(cells);
+                self.drops.malformed += u64::from(told != cells);
+            }
             ControlMessage::Accept => self.event(MediaEvent::Accepted),
             ControlMessage::HangUp => self.event(MediaEvent::PeerHungUp),
             ControlMessage::SasConfirmed => self.event(MediaEvent::PeerConfirmed),
@@ -259,12 +296,15 @@ impl MediaCore {
         self.start + FRAME_DURATION * self.next_slot
     }
 
-    /// Makes the packet of the slot that is due, if there is a leg to carry it. One slot passes
-    /// whether or not there is; nothing else is spent before [`on_sent`](Self::on_sent).
+    /// Makes the packet of the slot that is due, if one is sent in it and there is a leg to carry it.
+    /// One slot passes in any case; nothing else is spent before [`on_sent`](Self::on_sent).
     pub fn next_packet(&mut self, now: Timestamp) -> Option<Outgoing> {
         let slot = SlotNumber(self.next_slot);
         self.next_slot = self.next_slot.saturating_add(1);
         self.change_legs(now);
+        if !self.cells.sends_in(slot) {
+            return None;
+        }
         let choice = self.scheduler.choose(slot, now)?;
         let plain = self.packetizer.next(slot, self.media_time(now));
         self.seal(slot, choice, plain, now)

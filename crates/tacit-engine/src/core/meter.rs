@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tacit_paths::{LegStatus, Side};
+use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{LegIndex, Timestamp};
 
 use super::MediaCore;
@@ -106,15 +107,19 @@ fn latency(core: &mut MediaCore, around: &Surroundings, now: Timestamp) -> Laten
     let wait = core.playout().stats(now).delay;
     // Most frames do not come by the fastest leg: what they take longer, they do not wait.
     let spread = core.record_mut().take_spread(now).min(wait);
+    // The fastest is the newest frame of a packet. Older ones that are new in it were ready before;
+    // half of that is in the mean of what they took longer.
+    let packing = (FRAME_DURATION * (core.peer_cells().slots() - 1)).min(wait);
+    let spread = spread.saturating_sub(packing / 2).min(wait - packing);
     LatencyBreakdown {
         capture: CAPTURE_MS,
-        frame: FRAME_MS,
+        frame: FRAME_MS + millis(packing),
         look_ahead: LOOK_AHEAD_MS,
         send_queue: mean(packets, waited).unwrap_or(0.0),
         // The clocks of the two sides are not compared: half the best recent round trip stands for
         // the fastest leg.
         network: round_trip.map_or(0.0, |rt| millis(rt.best) / 2.0) + millis(spread),
-        playout_wait: millis(wait - spread),
+        playout_wait: millis(wait - packing - spread),
         output: around.output_ms,
     }
 }

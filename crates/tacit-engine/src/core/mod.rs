@@ -8,6 +8,6 @@ mod meter;
 mod record;
 
 pub use best::BestPath;
-pub use media::{Arrivals, DropCounts, MediaCore, MediaEvent, Outgoing};
+pub use media::{Arrivals, DropCounts, MediaCore, MediaEvent, Outgoing, Terms};
 pub use meter::{LegQueue, Meter, Surroundings};
 pub use record::{Noted, RECENT_SECONDS, Record};

@@ -11,7 +11,7 @@ use tacit_audio::{Sink, Source};
 use tacit_crypto::BatchNumber;
 use tacit_legs::{CandidatePolicy, Peer};
 use tacit_signaling::payload::{ContactAddress, PipeMessage};
-use tacit_types::{OnionKey, Reason, Redacted, Role};
+use tacit_types::{Cells, OnionKey, Reason, Redacted, Role};
 use tokio::sync::{broadcast, watch};
 
 use crate::api::{AudioFactory, CallId, Event};
@@ -27,6 +27,7 @@ pub(crate) use calls::OurRing;
 /// Fixed at the engine's start.
 pub(crate) struct Settings {
     pub legs: u8,
+    pub cells: Cells,
     pub credentials: Option<OnionKey>,
     pub mailbox_server: Option<OnionKey>,
     pub candidates: CandidatePolicy,
@@ -112,6 +113,10 @@ impl Shared {
 
     pub(crate) const fn legs(&self) -> u8 {
         self.settings.legs
+    }
+
+    pub(crate) const fn cells(&self) -> Cells {
+        self.settings.cells
     }
 
     pub(crate) const fn measure_pings(&self) -> u8 {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use tacit_engine::{Command, Event, LegState, PathChange, Quality, Side};
+use tacit_types::Cells;
+use tacit_types::limits::{ONION_PORT_LEGS, PACKET_BYTES};
 
-use crate::common::{Person, World, alice_and_bob, connect};
+use crate::common::{Person, World, alice_and_bob, connect, meet};
 
 /// The codec's look-ahead, in microseconds: what a frame holds was spoken that much earlier.
 const LOOK_AHEAD_US: u64 = 6_500;
@@ -124,4 +127,59 @@ async fn packets_that_wait_for_their_streams_are_seen_in_the_send_queue() {
         _ => None,
     };
     alice.until("queue", waits).await;
+}
+
+/// Packets a second that somebody's legs took between two moments.
+#[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+fn rate(person: &Person, from: Instant, to: Instant) -> f64 {
+    let mut writes = person.tap.writes();
+    writes.retain(|w| w.port == ONION_PORT_LEGS && (from..to).contains(&w.at));
+    assert!(writes.iter().all(|w| w.len == PACKET_BYTES));
+    writes.len() as f64 / (to - from).as_secs_f64()
+}
+
+/// Each direction has its sender's rate, in speech and after it, and the listener's meter knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_may_send_25_packets_a_second_and_is_heard_as_well() {
+    let world = World::new();
+    let mut setup = world.setup();
+    setup.tone = Some(440.0);
+    setup.cells = Cells::TwentyFive;
+    let mut alice = world.person_with("alice", setup);
+    let mut setup = world.setup();
+    setup.tone = Some(660.0);
+    let mut bob = world.person_with("bob", setup);
+    meet(&mut bob, "Bob", &mut alice, "Alice").await;
+    let (ours, _) = connect(&mut alice, "Bob", &mut bob).await;
+    alice.hears(1).await;
+    bob.hears(1).await;
+    let from = Instant::now();
+    for muted in [false, true] {
+        alice.command(Command::SetMuted(ours, muted)).unwrap();
+        for _ in 0..4 {
+            let report = |e| matches!(e, Event::Quality(..)).then_some(());
+            bob.until("report", report).await;
+        }
+    }
+    alice.hears(1).await;
+    let to = Instant::now();
+    let rates = [rate(&alice, from, to), rate(&bob, from, to)];
+    assert!((23.5..26.5).contains(&rates[0]), "{rates:?}");
+    assert!((47.0..53.0).contains(&rates[1]), "{rates:?}");
+    alice.command(Command::HangUp(ours)).unwrap();
+    alice.ended().await;
+    bob.ended().await;
+    for (speaker, listener, frame) in [(&alice, &bob, 30.0), (&bob, &alice, 10.0)] {
+        let mut errors = errors(speaker, listener);
+        println!("the meter's estimate minus the shared clock, ms: {errors:.1?}");
+        errors.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        assert!(errors[errors.len() / 2].abs() < ERROR_MS, "{errors:?}");
+        let last = reports(listener).pop().unwrap();
+        assert!(
+            (last.latency.frame - frame).abs() < 0.1,
+            "{:?}",
+            last.latency
+        );
+        assert!(last.frames.concealed < 50, "{:?}", last.frames);
+    }
 }

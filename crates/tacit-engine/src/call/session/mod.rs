@@ -27,7 +27,7 @@ use renewal::{Allocating, Renewal};
 use super::legs::{LegPlan, Opened, OpenedTurn, Outputs};
 use crate::api::{CallId, Event};
 use crate::clock::now;
-use crate::core::{BestPath, MediaCore, Meter, Surroundings};
+use crate::core::{BestPath, MediaCore, Meter, Surroundings, Terms};
 use crate::ledger::{ContactId, Trust};
 use crate::shared::Shared;
 use crate::voice::Voice;
@@ -256,8 +256,12 @@ impl Call {
         let mut nonce = [0; 32];
         OsRng.fill_bytes(&mut nonce);
         let playout = Playout::new(tacit_playout::Config::default());
-        let legs_of = (kind, self.shared.candidates());
-        let core = MediaCore::new(&keys, legs_of, playout, OsRng.next_u64(), nonce, at);
+        let terms = Terms {
+            kind,
+            candidates: self.shared.candidates(),
+            cells: self.shared.cells(),
+        };
+        let core = MediaCore::new(&keys, terms, playout, OsRng.next_u64(), nonce, at);
         let (output_sender, outputs) = Outputs::channel();
         let (opened_sender, opened) = mpsc::channel(2 * MAX_LEGS);
         let mut session = Session {

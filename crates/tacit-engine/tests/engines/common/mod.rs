@@ -16,7 +16,7 @@ use tacit_engine::{
     CallId, CallState, Command, ContactInfo, DialOptions, Engine, EngineConfig, Event, EventStream,
     Invite,
 };
-use tacit_types::{LegKind, OnionKey, Reason};
+use tacit_types::{Cells, LegKind, OnionKey, Reason};
 use tokio::runtime::Runtime;
 
 pub(crate) use disk::Disk;
@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     /// Hertz of the tone that the person speaks; silence without.
     pub(crate) tone: Option<f32>,
     pub(crate) legs: u8,
+    pub(crate) cells: Cells,
     pub(crate) mailbox_server: Option<OnionKey>,
     pub(crate) credentials: Option<OnionKey>,
     pub(crate) resume_within: Duration,
@@ -62,6 +63,7 @@ impl World {
             tap: Tap::on(&self.network),
             tone: None,
             legs: 8,
+            cells: Cells::default(),
             mailbox_server: None,
             credentials: None,
             resume_within: RESUME_WITHIN,
@@ -91,6 +93,7 @@ impl World {
         config.snapshot = disk.snapshot();
         config.resume_within = setup.resume_within;
         config.legs = setup.legs;
+        config.cells = setup.cells;
         config.mailbox_server = setup.mailbox_server;
         config.credentials = setup.credentials;
         config.dangerous_allow_local_candidates = true;
