@@ -30,7 +30,7 @@ async fn main() {
         let socks = network.socks_address().expect("it was kept");
         for user in ["first", "second", "third"] {
             let mut stream = socks_connect(socks, user, target).await;
-            let rtt = echoes(&mut stream, 500).await;
+            let rtt = echoes(&mut stream, 500, |_| ()).await;
             let [p50, p95, p99] = [50, 95, 99].map(|percent| percentile(&rtt, percent));
             println!("nagle {nagle}: p50 {p50:?} p95 {p95:?} p99 {p99:?}");
         }

@@ -57,7 +57,7 @@ pub use error::Error;
 pub use identity::{Relay, Role};
 pub use netns::{Contact, Namespace, Protocol};
 pub use network::Network;
-pub use nodelay::{Nodelay, QuickAcks, acknowledge_at_once, set_nodelay};
+pub use nodelay::{Nodelay, set_nodelay};
 pub use progress::{Progress, Stage};
 pub use proxy::{Connection, Dialler};
 pub use stall::{Stall, StallReport};

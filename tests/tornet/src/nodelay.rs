@@ -8,18 +8,12 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{SocketType, getpeername, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::Error;
-
-/// How late an acknowledgement may be that is to go at once.
-const ACK_PERIOD: Duration = Duration::from_millis(1);
 
 /// TCP connections on which TCP_NODELAY was looked at and set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,66 +46,6 @@ pub fn set_nodelay(pid: u32, choose: impl Fn(SocketAddr, bool) -> bool) -> Resul
         all.add(set(&socket, |had| choose(peer, had)));
     }
     Ok(all)
-}
-
-/// Has this computer acknowledge at once what it receives on a process's open connections to peers that
-/// `choose` names, instead of waiting up to 40 ms for something to send along; until it is dropped.
-///
-/// # Errors
-/// As [`set_nodelay`].
-pub fn acknowledge_at_once(
-    pid: u32,
-    choose: impl Fn(SocketAddr) -> bool,
-) -> Result<QuickAcks, Error> {
-    let mut sockets = connections(pid)?;
-    sockets.retain(|(_, peer)| choose(*peer));
-    let connections = sockets.len();
-    let (stop, stopped) = channel::<()>();
-    let thread = thread::Builder::new().name("tornet-acks".into());
-    let thread = thread.spawn(move || {
-        // The kernel forgets the wish whenever something is sent, and obeys it at once.
-        while stopped.recv_timeout(ACK_PERIOD) == Err(RecvTimeoutError::Timeout) {
-            for (socket, _) in &sockets {
-                // One that has ended has nothing to acknowledge.
-                let _ = sockopt::set_tcp_quickack(socket, true);
-            }
-        }
-    });
-    let thread = thread.map_err(|source| Error::System {
-        what: "starting a thread",
-        source,
-    })?;
-    Ok(QuickAcks {
-        connections,
-        stop: Some(stop),
-        thread: Some(thread),
-    })
-}
-
-/// While it lives, a process's connections acknowledge at once.
-#[derive(Debug)]
-pub struct QuickAcks {
-    connections: usize,
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl QuickAcks {
-    /// How many connections.
-    #[must_use]
-    pub const fn connections(&self) -> usize {
-        self.connections
-    }
-}
-
-impl Drop for QuickAcks {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // It does not panic.
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Duplicates of a process's connected TCP sockets, each with the other end's address.
@@ -206,19 +140,6 @@ mod tests {
         // Other tests of this process may have connections of their own.
         assert!(on.connections >= 2 && on.have >= 1 && on.had < on.connections);
         assert!(near.nodelay().expect("an option"));
-    }
-
-    #[test]
-    fn quick_acknowledgements_begin_and_end() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-        let address = listener.local_addr().expect("an address");
-        let _near = TcpStream::connect(address).expect("a connection");
-        match acknowledge_at_once(std::process::id(), |peer| peer == address) {
-            // The test beside this one may hold a duplicate of it at the moment.
-            Ok(acks) => assert!((1..=2).contains(&acks.connections())),
-            Err(error) if error.is_unavailable() => println!("SKIPPED: {error}"),
-            Err(error) => panic!("{error}"),
-        }
     }
 
     #[test]

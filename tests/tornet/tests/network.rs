@@ -11,6 +11,7 @@ use probe::{echo_server, echoes, percentile, socks_connect};
 use tacit_tornet::{Config, Connection, Dialler, Error, Link, Network, Role, SystemTor};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 const ONE_WAY: Duration = Duration::from_millis(15);
@@ -108,7 +109,7 @@ async fn streams_are_delayed_and_stalled_as_asked_and_nothing_is_left() {
     let socks = network.socks_address().expect("it was kept");
     let target = echo_server().await;
     let mut stream = socks_connect(socks, "first", target).await;
-    let measured = echoes(&mut stream, 150).await;
+    let measured = echoes(&mut stream, 150, |_| ()).await;
     let (p50, p95) = (percentile(&measured, 50), percentile(&measured, 95));
     let expected = ONE_WAY * 2 * LINKS;
     println!("exit round trip: p50 {p50:?}, p95 {p95:?}; links alone {expected:?}");
@@ -160,8 +161,15 @@ fn check_identities(network: &Network) {
 /// Stalls guard and middle for a second in the middle of three seconds of packets.
 async fn check_stall(network: &Network, stream: &mut TcpStream, path: &[String]) {
     let time = Duration::from_secs(1);
+    let (flowing, flows) = oneshot::channel();
+    let mut flowing = Some(flowing);
+    let heard = |number| {
+        if number == 25 {
+            flowing.take().unwrap().send(()).unwrap();
+        }
+    };
     let stalled = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        flows.await.unwrap();
         let begun = Instant::now();
         // Another pair's stall, at the same time, changes nothing.
         let other = network.stall("exit1", "exit2", time);
@@ -169,7 +177,7 @@ async fn check_stall(network: &Network, stream: &mut TcpStream, path: &[String])
         let (report, _) = tokio::join!(this.unwrap().over(), other.unwrap().over());
         (begun, report)
     };
-    let (arrived, (begun, report)) = tokio::join!(echoes(stream, 150), stalled);
+    let (arrived, (begun, report)) = tokio::join!(echoes(stream, 150, heard), stalled);
     assert!(report.connections >= Some(1) && report.lasted >= time);
     // What had passed the stalled link when it began still arrives.
     let quiet_from = begun + ONE_WAY * 2 * LINKS + Duration::from_millis(50);

@@ -4,10 +4,10 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use serde_json::Value;
 
 /// A running `tornet up --json`; `None` where this machine has no tor.
@@ -73,16 +73,23 @@ impl Drop for Program {
     }
 }
 
-/// A killed owner cannot reap; whoever adopted the process does, soon.
+/// A killed owner does not wait for its processes; they have ended all the same.
 fn wait_until_gone(pids: &[u64]) {
-    let running = |pid: &u64| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        !stat.is_empty() && !stat.contains(") Z ")
+    let limit = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
     };
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while pids.iter().any(running) {
-        assert!(Instant::now() < deadline, "processes are left");
-        thread::sleep(Duration::from_millis(20));
+    for pid in pids {
+        let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            // A process can be read when it has ended.
+            Ok(process) => {
+                let mut ended = [PollFd::new(&process, PollFlags::IN)];
+                let ended = poll(&mut ended, Some(&limit)).unwrap();
+                assert_eq!(ended, 1, "a process is left");
+            }
+            Err(error) => assert_eq!(error, Errno::SRCH),
+        }
     }
 }
 

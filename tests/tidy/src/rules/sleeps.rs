@@ -17,14 +17,6 @@ const ALLOWED: &[(&str, &str)] = &[
         "signaling/server/tests/streams.rs",
         "on virtual time (start_paused): the test says when bytes come",
     ),
-    (
-        "tests/tornet/tests/network.rs",
-        "the moment in a stream of packets at which the stall begins, not a wait for it",
-    ),
-    (
-        "tests/tornet/tests/program.rs",
-        "a pause between looks at the process table, until processes are gone or a deadline passes",
-    ),
 ];
 
 const SLEEPS: &[&str] = &["thread::sleep", "time::sleep", "sleep_until", "sleep_ms"];

@@ -52,8 +52,12 @@ pub(crate) async fn socks_connect(socks: SocketAddr, user: &str, target: SocketA
 }
 
 /// Sends `count` packets, one each 20 ms, and returns when each echo came and its round trip.
-/// Asserts order and that none is missing.
-pub(crate) async fn echoes(stream: &mut TcpStream, count: u64) -> Vec<(Instant, Duration)> {
+/// Tells `heard` each echo's number. Asserts order and that none is missing.
+pub(crate) async fn echoes(
+    stream: &mut TcpStream,
+    count: u64,
+    mut heard: impl FnMut(u64),
+) -> Vec<(Instant, Duration)> {
     let epoch = Instant::now();
     let (mut read, mut write) = stream.split();
     let send = async {
@@ -76,6 +80,7 @@ pub(crate) async fn echoes(stream: &mut TcpStream, count: u64) -> Vec<(Instant, 
             assert_eq!(packet[..8], number.to_be_bytes(), "in order");
             let sent = u64::from_be_bytes(packet[8..16].try_into().unwrap());
             all.push((at, at - (epoch + Duration::from_nanos(sent))));
+            heard(number);
         }
         all
     };
