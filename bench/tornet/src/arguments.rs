@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long, value_delimiter = ',', default_values_t = Pattern::ALL)]
     pattern: Vec<Pattern>,
     /// Where relays get TCP_NODELAY. none: as tor is. inner: between relays, where the public network's
-    /// connections are busy. acked: as inner, and clients acknowledge at once. all: everywhere.
+    /// connections are busy. late: as inner, and clients acknowledge late. all: everywhere.
     #[arg(long, value_delimiter = ',', default_values_t = NagleOff::ALL)]
     nodelay: Vec<NagleOff>,
     /// Length of each measurement.

@@ -13,18 +13,19 @@ use crate::Error;
 /// One packet each so often makes a call of 50 packets a second and direction.
 pub(crate) const SLOT: Duration = Duration::from_millis(20);
 
-/// Where relays have TCP_NODELAY. Arti's own connections have it always, as in calls.
+/// Where relays have TCP_NODELAY. As in calls, Arti's own connections have it always, and acknowledge
+/// at once but where it says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NagleOff {
     /// Nowhere: as tor is. Without other traffic, every connection can hold a packet.
     None,
+    /// As `Inner`, but the two people's computers acknowledge when their kernels like, as other Tor
+    /// clients' do.
+    Late,
     /// On connections between relays: these stand for connections of the public network, which other
     /// people's traffic keeps busy. What is left is what the simulator models.
     Inner,
-    /// As `Inner`, and the two people's computers acknowledge at once what their guards send, instead of
-    /// waiting for something to send along. That is in the people's own hands.
-    Acked,
     /// Everywhere, and at coturn.
     All,
 }
@@ -131,15 +132,15 @@ pub struct Unknown {
 
 impl NagleOff {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::None, Self::Inner, Self::Acked, Self::All];
+    pub const ALL: [Self; 4] = [Self::None, Self::Late, Self::Inner, Self::All];
 }
 
 impl fmt::Display for NagleOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::None => "none",
+            Self::Late => "late",
             Self::Inner => "inner",
-            Self::Acked => "acked",
             Self::All => "all",
         })
     }
@@ -151,7 +152,7 @@ impl FromStr for NagleOff {
         let known = Self::ALL.into_iter().find(|one| one.to_string() == word);
         known.ok_or_else(|| Unknown {
             word: word.to_owned(),
-            known: "none, inner, acked, all",
+            known: "none, late, inner, all",
         })
     }
 }
@@ -223,9 +224,6 @@ mod tests {
             assert_eq!(one.to_string().parse(), Ok(one));
         }
         let error = "off".parse::<NagleOff>().expect_err("no such word");
-        assert_eq!(
-            error.to_string(),
-            "'off' is none of none, inner, acked, all"
-        );
+        assert_eq!(error.to_string(), "'off' is none of none, late, inner, all");
     }
 }

@@ -9,13 +9,15 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::Error;
 
 const BOOTSTRAP: Duration = Duration::from_secs(60);
-/// A descriptor or a circuit may need a second attempt, right after the network has begun.
-const ATTEMPTS: u32 = 10;
-const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
+/// Right after the network has begun a circuit may fail, or a directory lack the descriptor, and nothing
+/// tells when it will not: so it is tried again after pauses that double, for so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// A running Tor client, and the threads that belong to its namespace.
 #[derive(Debug)]
@@ -116,13 +118,13 @@ impl Drop for Threads {
 
 /// Opens a stream on circuits of its own, patiently.
 pub(crate) async fn connect(tor: &Tor, target: &Target) -> Result<TorStream, Error> {
-    let mut attempt = 1;
+    let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
     loop {
         match tor.connect(target.clone(), Isolation::new()).await {
             Ok(stream) => return Ok(stream),
-            Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
-                attempt += 1;
-                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+            Err(error) if error.is_retryable() && begun.elapsed() + pause < PATIENCE => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
             }
             Err(error) => return Err(Error::leg("a stream through Tor", error)),
         }

@@ -11,10 +11,7 @@ use std::time::Instant;
 use tacit_circuits::Mode;
 use tacit_legs::coturn::{Coturn, CoturnOptions};
 use tacit_legs::shell::Clock;
-use tacit_tornet::{
-    Config, Link, Namespace, Network, Nodelay, Progress, QuickAcks, SystemTor, acknowledge_at_once,
-    set_nodelay,
-};
+use tacit_tornet::{Config, Link, Namespace, Network, Nodelay, Progress, SystemTor, set_nodelay};
 use tacit_types::Timestamp;
 use tokio::sync::mpsc;
 
@@ -224,7 +221,7 @@ impl Measuring<'_> {
         report.coturn_connections = report.coturn_connections.or(server);
         let server_holds = server.is_some_and(|[_, had]| had == 0);
         for (pattern, spacing, nagle_off) in self.settings() {
-            let _acks = self.set(nagle_off, coturn.as_ref(), !server_holds)?;
+            self.set(nagle_off, coturn.as_ref(), !server_holds)?;
             progress(self.step());
             let plan = Plan {
                 pattern,
@@ -261,13 +258,7 @@ impl Measuring<'_> {
         }
     }
 
-    /// What is returned must live as long as the setting.
-    fn set(
-        &self,
-        off: NagleOff,
-        coturn: Option<&Coturn>,
-        server: bool,
-    ) -> Result<Option<QuickAcks>, Error> {
+    fn set(&self, off: NagleOff, coturn: Option<&Coturn>, server: bool) -> Result<(), Error> {
         let relays = self
             .network
             .relays()
@@ -277,16 +268,16 @@ impl Measuring<'_> {
         let is_relay = |peer: SocketAddr| relays.contains(&peer.ip());
         self.network.set_nodelay(|peer, _| match off {
             NagleOff::None => false,
-            NagleOff::Inner | NagleOff::Acked => is_relay(peer),
+            NagleOff::Inner | NagleOff::Late => is_relay(peer),
             NagleOff::All => true,
         })?;
         if let Some(coturn) = coturn {
             set_nodelay(coturn.id(), |_, _| off == NagleOff::All || server)?;
         }
-        // Both people's Arti is in this process.
-        let acks =
-            (off == NagleOff::Acked).then(|| acknowledge_at_once(std::process::id(), is_relay));
-        Ok(acks.transpose()?)
+        for person in self.people {
+            person.tor().acknowledge_at_once(off != NagleOff::Late);
+        }
+        Ok(())
     }
 
     async fn row(
@@ -303,7 +294,7 @@ impl Measuring<'_> {
         let question = Question {
             mode,
             nagle: nagle_off != NagleOff::All,
-            quick_ack: nagle_off == NagleOff::Acked,
+            quick_ack: nagle_off != NagleOff::Late,
             legs: plan.legs(),
             slot: plan.slot(),
             floors,
