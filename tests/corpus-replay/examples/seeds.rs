@@ -12,7 +12,7 @@ use tacit_crypto::{
     BatchNumber, Generation, Invite, MailboxSecret, Psk, Purpose, Refill, SpentBitmap,
     StaticPublic, Token,
 };
-use tacit_packet::{Content, ControlBlock, MediaTime};
+use tacit_packet::{Content, ControlBlock, ControlMessage, MediaTime};
 use tacit_profile::{KdfParams, PROFILE_FILE, Profile};
 use tacit_signaling::frame::{
     Answer, Attach, AttachStatus, Attached, Cred, Credential, CredentialText, Hello, Opaque, Ping,
@@ -25,8 +25,8 @@ use tacit_signaling::payload::{
 use tacit_signaling::{Frame, Handle, Opening, PipeMessage, Rate, Response};
 use tacit_types::limits::{FRAME_SAMPLES, PACKET_PLAINTEXT_BYTES};
 use tacit_types::{
-    FrameNumber, FramePayload, LegKind, MailboxId, OnionKey, Reach, SecretBytes, SlotNumber,
-    UnixTime,
+    Cells, FrameNumber, FramePayload, LegIndex, LegKind, MailboxId, OnionKey, Reach, SecretBytes,
+    SlotNumber, UnixTime,
 };
 
 type Seeds = Vec<(&'static str, &'static str, Vec<u8>)>;
@@ -380,11 +380,33 @@ fn media(seeds: &mut Seeds) {
         reports: Default::default(),
         control: ControlBlock::message(1, 3, &[0xaa; 32]),
     };
-    let mut plain = [0; PACKET_PLAINTEXT_BYTES];
-    content.encode(&mut plain);
-    seeds.push(("packet_content", "full", plain.to_vec()));
-    let control = &plain[tacit_packet::layout::CONTROL_SEQUENCE..][..46];
-    seeds.push(("control", "commit", control.to_vec()));
+    let encoded = |content: &Content| {
+        let mut plain = [0; PACKET_PLAINTEXT_BYTES];
+        content.encode(&mut plain);
+        plain
+    };
+    let lane = |content: &Content| {
+        let control = &encoded(content)[tacit_packet::layout::CONTROL_SEQUENCE..][..46];
+        control.to_vec()
+    };
+    seeds.push(("packet_content", "full", encoded(&content).to_vec()));
+    seeds.push(("control", "commit", lane(&content)));
+    let legs = [
+        ControlMessage::LegAdded {
+            leg: LegIndex(12),
+            port: 50_012,
+        },
+        ControlMessage::LegGone(LegIndex(3)),
+        ControlMessage::Cells(Cells::TwentyFive),
+    ];
+    let legs = legs.iter().zip(1..).flat_map(|(message, sequence)| {
+        lane(&Content {
+            control: message.block(sequence),
+            payloads: [None; 7],
+            ..content.clone()
+        })
+    });
+    seeds.push(("control", "legs", legs.collect()));
     seeds.push(("codec", "voice", voice()));
 }
 
