@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Client, Clients, Mode, Part, Place, Scenario, Traces};
+use tacit_types::limits::DEFAULT_LEGS;
 
 use tacit_bench::audio::{SHORTEST, Studio};
 use tacit_bench::sim::Plan;
@@ -66,7 +67,7 @@ pub(crate) struct Scene {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     calls: u32,
     /// Circuits a side (turn) or in all (onion). Donar always has twelve.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, default_value_t = DEFAULT_LEGS, value_parser = clap::value_parser!(u8).range(1..=16))]
     legs: u8,
     /// Share of stall time that all circuits behind one guard share, 0 to 1.
     #[arg(long, default_value_t = tacit_circuits::CORRELATION, value_parser = share)]
