@@ -63,7 +63,7 @@ pub use connection::{Connection, Ends};
 pub use delays::{Delays, LONGEST};
 pub use nagle::PACKETS_IN_SEGMENT;
 pub use network::{Network, Side};
-pub use params::{CONGESTION, CORRELATION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
+pub use params::{CORRELATION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
 pub use place::{Place, UnknownPlace};
 pub use quality::Seeds;
 pub use scenario::{Client, Clients, Mode, Scenario, UnknownMode};

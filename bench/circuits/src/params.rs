@@ -98,24 +98,11 @@ pub const MODEL: Params = Params {
 /// Goes into every result; changes whenever a number above or a step of the model does.
 pub const VERSION: &str = "tacit-circuits/3";
 
-/// How many times the congestion of [`MODEL`]'s year, 2025, the benchmark's network has.
-///
-/// Donar was measured in 2021, when Tor was slower: at today's congestion, nearly all of its calls
-/// would be below 360 ms. This much makes `donar-double` land where it was measured, and the round
-/// trips near those of 2018 and 2019; docs/circuits.md has both.
-pub const CONGESTION: f64 = 2.0;
-
 /// The correlation that results are headlined with: the middle of 0 to 0.3, all of which the published
 /// shares allow.
 pub const CORRELATION: f64 = 0.15;
 
 impl Params {
-    /// The network that results are headlined with: [`MODEL`] at [`CONGESTION`].
-    #[must_use]
-    pub fn calibrated() -> Self {
-        MODEL.congested(CONGESTION)
-    }
-
     /// [`MODEL`]'s acknowledgements, and nothing else that takes time but the distance: relays that are
     /// idle, whose circuits and hops are all alike and have this one-way floor. What a private network
     /// without other traffic should be like.

@@ -95,7 +95,11 @@ fn precondition(calls: &Calls) -> String {
                     "**outside**"
                 };
                 let (value, low, high) = (100.0 * value, 100.0 * low, 100.0 * high);
-                write!(said, " `{mode}` {value:.1} % ({low:.0}–{high:.0}), {word};")
+                let factor = mode.congestion();
+                write!(
+                    said,
+                    " `{mode}`, at {factor:.1} times the congestion of 2025, {value:.1} % ({low:.0}–{high:.0}), {word};"
+                )
             }
             None => write!(said, " `{mode}` not run;"),
         };
