@@ -1,7 +1,7 @@
 //! One simulated call, as one line of JSON.
 
 use serde::{Deserialize, Serialize};
-use tacit_circuits::{Client, Clients, Delays, LONGEST, Mode, Place, VERSION};
+use tacit_circuits::{Client, Clients, Delays, LONGEST, MODEL, Mode, Place, VERSION};
 
 use crate::sim::{Contender, Plan};
 
@@ -43,6 +43,8 @@ pub struct Setting {
     pub quick_ack: bool,
     /// Whether Nagle's algorithm is on wherever nobody turns it off.
     pub nagle: bool,
+    /// How many times the congestion of the model's year there is.
+    pub congestion: f64,
     /// What stretches the floors.
     pub floor_factor: f64,
     /// Whether bad circuits are replaced in the course of the call: by `tacit`, and for `oracle` and
@@ -77,6 +79,7 @@ impl Setting {
             clients: clients_name(scenario.clients).to_owned(),
             quick_ack: scenario.quick_ack,
             nagle: scenario.nagle,
+            congestion: (100.0 * scenario.params.queue / MODEL.queue).round() / 100.0,
             floor_factor: scenario.floor_factor,
             replace: contender.replaces(&scenario),
             traces: scenario.traces.is_some(),

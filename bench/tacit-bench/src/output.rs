@@ -103,7 +103,7 @@ fn cells(row: &Row) -> [String; 16] {
 pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "simulated,model,strategy,playout,mode,from,to,minutes,calls,legs,correlation,guards,cells_per_s,clients,quick_ack,nagle,floor_factor,replace,traces,seed,network_p50_ms,\
+        "simulated,model,strategy,playout,mode,from,to,minutes,calls,legs,correlation,guards,cells_per_s,clients,quick_ack,nagle,congestion,floor_factor,replace,traces,seed,network_p50_ms,\
          network_p99_median_call_ms,network_p99_p90_call_ms,share_network_p99_below_360,mouth_to_ear_p50_ms,\
          mouth_to_ear_p95_median_call_ms,mouth_to_ear_p99_median_call_ms,speech_p50_ms,speech_p95_median_call_ms,speech_p99_median_call_ms,\
          first_p50_ms,first_p95_median_call_ms,first_p99_median_call_ms,share_mouth_to_ear_p99_below_400,share_mouth_to_ear_p99_below_450,\
@@ -138,6 +138,7 @@ pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
             s.clients.clone(),
             s.quick_ack.to_string(),
             s.nagle.to_string(),
+            s.congestion.to_string(),
             s.floor_factor.to_string(),
             s.replace.to_string(),
             s.traces.to_string(),

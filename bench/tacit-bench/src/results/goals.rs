@@ -136,7 +136,7 @@ pub(crate) fn all(reading: Reading) -> Vec<Goal> {
             (base, Oracle),
         ),
         ratio(
-            "network p99 at 25 packets/s (simulated only) ÷ `donar-double` at 50",
+            "network p99 at 25 packets/s ÷ `donar-double` at 50",
             [0.95, 1.05],
             network_p99,
             (cells, Tacit),

@@ -37,7 +37,7 @@ pub(super) fn goals(calls: &Calls, reading: Reading) -> String {
             let word = match good {
                 Some(true) => "reached",
                 Some(false) => "**missed**",
-                None => "not run",
+                None => "no figure",
             };
             let _ = write!(
                 table,
