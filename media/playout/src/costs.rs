@@ -3,15 +3,15 @@
 
 use core::time::Duration;
 
-use crate::impairment::{BPL_PLC, IE, IE_MAX, delay_impairment};
+use crate::impairment::{BPL_DRED, BPL_PLC, IE, IE_MAX, delay_impairment};
 
 /// Width of a bin, microseconds.
 const BIN: i64 = 5_000;
 /// A second of them, [`crate::limits::DELAY_MAX`], and one for zero.
 const BINS: usize = 201;
-/// What a frame costs that is restored from DRED, of what a concealed one costs: 18.5 over the Bpl of
-/// 39.0 fitted to restored frames.
-const RESTORED: f32 = 0.47;
+/// What a frame costs that is restored from DRED, of what a concealed one costs, while few are: the
+/// slope of Ie,eff is as steep as Bpl is small.
+const RESTORED: f32 = (BPL_PLC / BPL_DRED) as f32;
 
 /// Histograms of transits, and what the delay of each bin costs.
 #[derive(Clone, Debug)]

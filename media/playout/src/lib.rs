@@ -16,8 +16,10 @@
 //! - **Before it is dry** the playout plays slower; when it is dry it stays where it is and conceals, so
 //!   that what arrives is played whole, only later. What was passed over is played after all if it
 //!   comes before anything newer was.
-//! - **Down within seconds:** when the delay stays above the target, frames are played faster, quiet
-//!   ones first; missing ones are skipped. Only far above it, after an outage, are others skipped too.
+//! - **Changes in pauses:** a delay beside the target is mended by playing pauses faster or slower. In
+//!   speech only what is much, or what has waited for a pause for seconds, and then in one go.
+//! - **Down within seconds:** missing frames are skipped while the delay is above the target. Only far
+//!   above it, after an outage, are others skipped too.
 //! - A frame that is missing while later ones are there is repaired from the nearest of them whose
 //!   DRED reaches it, and concealed if there is none.
 //! - A device's clock that runs faster or slower moves the transits, and stretching follows.

@@ -73,3 +73,83 @@ fn lasts(since: &mut Option<Timestamp>, is: bool, now: Timestamp) -> Option<Dura
     *since = is.then(|| since.unwrap_or(now));
     since.map(|since| now.saturating_since(since))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Paces of the frames of some seconds, with the same surplus in milliseconds all the time.
+    fn paces(surplus: i64, early: bool, loudness: impl Fn(u64) -> Loudness) -> Vec<Pace> {
+        let (config, mut pacer) = (Config::default(), Pacer::default());
+        let frame = |number: u64| {
+            pacer.heard(loudness(number));
+            let now = Timestamp::from_micros(number * 20_000);
+            pacer.pace(&config, surplus * 1_000, early, now)
+        };
+        (0..400).map(frame).collect()
+    }
+
+    /// The first frame that is not played as it is.
+    fn first(paces: &[Pace]) -> Option<usize> {
+        paces.iter().position(|pace| *pace != Pace::Even)
+    }
+
+    const fn loud(_: u64) -> Loudness {
+        Loudness::Loud
+    }
+
+    /// Half a second of each in turn.
+    const fn pauses(number: u64) -> Loudness {
+        if number % 50 < 25 {
+            Loudness::Loud
+        } else {
+            Loudness::Quiet
+        }
+    }
+
+    /// Quiet for 100 ms now and then, as within words.
+    const fn gaps(number: u64) -> Loudness {
+        if number % 25 < 20 {
+            Loudness::Loud
+        } else {
+            Loudness::Quiet
+        }
+    }
+
+    #[test]
+    fn what_is_small_waits_for_a_pause_and_not_for_ever() {
+        for (surplus, pace) in [(20, Pace::Faster), (-15, Pace::Slower)] {
+            let paces = |loudness: fn(u64) -> Loudness| paces(surplus, false, loudness);
+            let in_pauses = paces(pauses);
+            assert_eq!(first(&in_pauses), Some(30), "the sixth frame of the first");
+            assert_eq!(in_pauses[30], pace);
+            assert!(in_pauses[50..75].iter().all(|pace| *pace == Pace::Even));
+            assert_eq!(first(&paces(gaps)), Some(250));
+            assert_eq!(first(&paces(loud)), Some(250), "after 5 s");
+        }
+        assert_eq!(first(&paces(4, false, pauses)), None);
+        assert_eq!(first(&paces(-4, false, pauses)), None);
+    }
+
+    #[test]
+    fn what_is_large_does_not_wait_but_in_the_first_seconds() {
+        assert_eq!(first(&paces(45, false, loud)), Some(3), "after 60 ms");
+        assert_eq!(first(&paces(-25, false, loud)), Some(3));
+        assert_eq!(first(&paces(-25, true, loud)), Some(3));
+        assert_eq!(first(&paces(45, true, loud)), Some(250));
+        assert_eq!(first(&paces(105, true, loud)), Some(3));
+    }
+
+    #[test]
+    fn what_was_large_is_taken_back_to_the_end() {
+        let (config, mut pacer) = (Config::default(), Pacer::default());
+        let falling = (0..20).map(|number| {
+            let now = Timestamp::from_micros(number * 20_000);
+            let surplus = 60_000 - 4_000 * i64::try_from(number).expect("few");
+            pacer.pace(&config, surplus, false, now)
+        });
+        let paces: Vec<Pace> = falling.collect();
+        assert!(paces[3..14].iter().all(|pace| *pace == Pace::Faster));
+        assert!(paces[14..].iter().all(|pace| *pace != Pace::Faster));
+    }
+}

@@ -1,102 +1,23 @@
 //! The playout alone: starting, stalls, jumps, hostile numbers.
 
+mod harness;
+
+use harness::{Bench, FRAME, Heard, at, payload};
 use proptest::prelude::*;
-use tacit_playout::{Cause, Config, Inserted, Loudness, Pace, Playout, Pull, Stats};
-use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
+use tacit_playout::{Config, Inserted, Loudness, Playout, Pull};
+use tacit_types::{FrameNumber, Reach, Timestamp};
 
-const FRAME: u64 = 20_000;
-const START: u64 = 5_000_000;
-
-fn at(micros: u64) -> Timestamp {
-    Timestamp::from_micros(START + micros)
+fn played(bench: &Bench) -> Vec<u32> {
+    let played = bench.heard.iter().filter_map(|heard| match heard {
+        Heard::Decoded(frame) => Some(*frame),
+        _ => None,
+    });
+    played.collect()
 }
 
-fn payload(frame: u32) -> FramePayload {
-    FramePayload::new(&frame.to_be_bytes()).expect("four bytes")
-}
-
-/// What one stretch changes a frame by: a period of 250 Hz.
-const PERIOD: u64 = 4_000;
-
-/// A playout in a loop that inserts every 20 ms, and pulls when what it got before has been played.
-struct Bench {
-    playout: Playout,
-    now: u64,
-    next_pull: u64,
-    played: Vec<u32>,
-    concealed: Vec<Cause>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let playout = Playout::new(Config::default());
-        Self {
-            playout,
-            now: 0,
-            next_pull: 0,
-            played: Vec::new(),
-            concealed: Vec::new(),
-        }
-    }
-
-    fn insert(&mut self, frame: u32) -> Inserted {
-        self.playout.insert(
-            FrameNumber(frame),
-            &payload(frame),
-            Reach::NONE,
-            at(self.now),
-        )
-    }
-
-    /// 20 ms go by; the last thing that was pulled in them.
-    fn tick(&mut self) -> Pull {
-        let mut last = Pull::Wait;
-        while self.next_pull < self.now + FRAME {
-            last = self.pull();
-        }
-        self.now += FRAME;
-        last
-    }
-
-    fn pull(&mut self) -> Pull {
-        let now = at(self.next_pull);
-        let mut pull = self.playout.pull(now);
-        while let Pull::Skip { .. } = pull {
-            pull = self.playout.pull(now);
-        }
-        let mut length = FRAME;
-        match pull {
-            Pull::Decode {
-                frame,
-                payload: bytes,
-                pace,
-            } => {
-                assert_eq!(bytes, payload(frame.0));
-                self.played.push(frame.0);
-                length = match pace {
-                    Pace::Even => FRAME,
-                    Pace::Faster => FRAME - PERIOD,
-                    Pace::Slower => FRAME + PERIOD,
-                };
-            }
-            Pull::Conceal { cause, .. } => self.concealed.push(cause),
-            _ => {}
-        }
-        self.next_pull += length;
-        pull
-    }
-
-    /// One frame in every 20 ms.
-    fn run(&mut self, frames: core::ops::Range<u32>) {
-        for frame in frames {
-            self.insert(frame);
-            self.tick();
-        }
-    }
-
-    fn stats(&self) -> Stats {
-        self.playout.stats(at(self.now))
-    }
+fn concealed(bench: &Bench) -> Vec<Heard> {
+    let concealed = |heard: &&Heard| matches!(heard, Heard::Lost(_) | Heard::Held(_));
+    bench.heard.iter().filter(concealed).copied().collect()
 }
 
 #[test]
@@ -104,11 +25,11 @@ fn nothing_is_played_before_the_target_is_reached() {
     let mut bench = Bench::new();
     assert_eq!(bench.tick(), Pull::Wait);
     for frame in 0..4 {
-        assert_eq!(bench.insert(frame), Inserted::New);
-        assert_eq!(bench.insert(frame), Inserted::Duplicate);
+        assert_eq!(bench.insert(frame, Reach::NONE), Inserted::New);
+        assert_eq!(bench.insert(frame, Reach::NONE), Inserted::Duplicate);
         assert_eq!(bench.tick(), Pull::Wait);
     }
-    bench.insert(4);
+    bench.insert(4, Reach::NONE);
     assert!(matches!(
         bench.tick(),
         Pull::Decode {
@@ -124,7 +45,7 @@ fn nothing_is_played_before_the_target_is_reached() {
 fn a_first_packet_with_five_frames_starts_at_once() {
     let mut bench = Bench::new();
     for frame in (96..=100).rev() {
-        bench.insert(frame);
+        bench.insert(frame, Reach::NONE);
     }
     assert!(matches!(
         bench.tick(),
@@ -144,8 +65,9 @@ fn a_steady_stream_is_played_whole() {
         (stats.concealed, stats.held, stats.skipped, stats.late),
         (0, 0, 0, 0)
     );
-    let played = u32::try_from(bench.played.len()).expect("few");
-    assert!(bench.played.iter().copied().eq(0..played) && played >= 2995);
+    let played = played(&bench);
+    let count = u32::try_from(played.len()).expect("few");
+    assert!(played.into_iter().eq(0..count) && count >= 2995);
     // From the start's delay down to the floor, and no more.
     assert!(stats.faster + stats.slower <= 10, "{stats:?}");
 }
@@ -156,9 +78,9 @@ fn a_lost_frame_is_concealed_once_and_its_late_copy_counted_once() {
     bench.run(0..500);
     bench.tick();
     bench.run(501..520);
-    assert_eq!(bench.concealed, [Cause::Lost]);
-    assert_eq!(bench.insert(500), Inserted::Late);
-    assert_eq!(bench.insert(500), Inserted::Duplicate);
+    assert_eq!(concealed(&bench), [Heard::Lost(500)]);
+    assert_eq!(bench.insert(500, Reach::NONE), Inserted::Late);
+    assert_eq!(bench.insert(500, Reach::NONE), Inserted::Duplicate);
     assert_eq!(bench.stats().late, 1);
 }
 
@@ -170,20 +92,24 @@ fn what_comes_after_a_short_drought_is_played_whole_and_the_delay_comes_down() {
         bench.tick();
     }
     for frame in 500..508 {
-        bench.insert(frame);
+        bench.insert(frame, Reach::NONE);
     }
-    assert!(bench.concealed.iter().all(|&cause| cause == Cause::Held));
-    let held = bench.concealed.len();
+    assert!(
+        concealed(&bench)
+            .iter()
+            .all(|heard| matches!(heard, Heard::Held(_)))
+    );
+    let held = concealed(&bench).len();
     assert!((4..=5).contains(&held), "{held}");
     let high = bench.stats().delay;
     bench.run(508..1000);
     let stats = bench.stats();
     assert!(stats.delay + core::time::Duration::from_millis(50) <= high);
     assert!(stats.skipped <= held as u64);
-    let heard = bench.played.len() + usize::try_from(stats.skipped).expect("few");
+    let heard = played(&bench).len() + usize::try_from(stats.skipped).expect("few");
     assert_eq!(
         heard,
-        bench.played.last().map_or(0, |&last| last as usize + 1)
+        played(&bench).last().map_or(0, |&last| last as usize + 1)
     );
 }
 
@@ -215,15 +141,15 @@ fn a_long_outage_does_not_leave_a_long_delay() {
     }
     // The stalled leg releases everything: leftovers first.
     for frame in 500..750 {
-        bench.insert(frame);
+        bench.insert(frame, Reach::NONE);
     }
     bench.run(750..1250);
     let stats = bench.stats();
     assert!(stats.delay.as_millis() <= 250, "{stats:?}");
     assert!(
-        bench.concealed[..5]
+        concealed(&bench)[..5]
             .iter()
-            .all(|&cause| cause == Cause::Held)
+            .all(|heard| matches!(heard, Heard::Held(_)))
     );
     assert_eq!(stats.restarts, 0);
 }
@@ -236,24 +162,27 @@ fn a_lasting_rise_of_delay_is_followed() {
         bench.tick();
     }
     bench.run(500..1500);
-    let before = bench.played.len();
+    let before = played(&bench).len();
     bench.run(1500..1600);
-    let concealed = bench.concealed.len();
-    assert!(bench.played.len() - before >= 98, "all are in time again");
+    let count = concealed(&bench).len();
+    assert!(played(&bench).len() - before >= 98, "all are in time again");
     bench.run(1600..1700);
-    assert_eq!(bench.concealed.len(), concealed);
+    assert_eq!(concealed(&bench).len(), count);
 }
 
 #[test]
 fn a_sender_that_starts_again_is_followed_and_nonsense_is_not() {
     let mut bench = Bench::new();
     bench.run(10_000..10_500);
-    assert_eq!(bench.insert(4_000_000_000), Inserted::Elsewhere);
-    assert_eq!(bench.insert(0), Inserted::Elsewhere);
-    assert_eq!(bench.insert(10_200), Inserted::Stale);
+    assert_eq!(
+        bench.insert(4_000_000_000, Reach::NONE),
+        Inserted::Elsewhere
+    );
+    assert_eq!(bench.insert(0, Reach::NONE), Inserted::Elsewhere);
+    assert_eq!(bench.insert(10_200, Reach::NONE), Inserted::Stale);
     bench.run(10_500..10_600);
     assert_eq!(bench.stats().restarts, 0);
-    assert!(bench.concealed.is_empty());
+    assert!(concealed(&bench).is_empty());
     bench.run(0..100);
     assert_eq!(bench.stats().restarts, 1);
     assert!(

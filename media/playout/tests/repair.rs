@@ -1,130 +1,38 @@
 //! Missing frames and the later ones that can restore them.
 
-use tacit_playout::{Cause, Config, Inserted, Pace, Playout, Pull, Stats};
-use tacit_types::{FrameNumber, FramePayload, Reach, Timestamp};
+mod harness;
 
-const FRAME: u64 = 20_000;
-const START: u64 = 5_000_000;
+use harness::{Bench, Heard};
+use tacit_playout::{Inserted, Stats};
+use tacit_types::Reach;
+
 const REACH: Reach = Reach::new(1, 24);
 
-fn at(micros: u64) -> Timestamp {
-    Timestamp::from_micros(START + micros)
+/// Ten seconds of a steady call, whose frames carry no DRED.
+fn settled() -> Bench {
+    let mut bench = Bench::new();
+    bench.run(0..500);
+    bench.heard.clear();
+    bench
 }
 
-fn payload(frame: u32) -> FramePayload {
-    FramePayload::new(&frame.to_be_bytes()).expect("four bytes")
-}
-
-/// What was heard of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heard {
-    Decoded(u32),
-    /// The frame, and the one that restored it.
-    Repaired(u32, u32),
-    Lost(u32),
-    Held(u32),
-}
-
-/// What one stretch changes a frame by: a period of 250 Hz.
-const PERIOD: u64 = 4_000;
-
-struct Bench {
-    playout: Playout,
-    now: u64,
-    next_pull: u64,
-    heard: Vec<Heard>,
-}
-
-impl Bench {
-    /// Ten seconds of a steady call, whose frames carry no DRED.
-    fn settled() -> Self {
-        let mut bench = Self {
-            playout: Playout::new(Config::default()),
-            now: 0,
-            next_pull: 0,
-            heard: Vec::new(),
-        };
-        for frame in 0..500 {
-            bench.insert(frame, Reach::NONE);
-            bench.tick();
-        }
-        bench.heard.clear();
-        bench
-    }
-
-    fn insert(&mut self, frame: u32, reach: Reach) -> Inserted {
-        let payload = payload(frame);
-        self.playout
-            .insert(FrameNumber(frame), &payload, reach, at(self.now))
-    }
-
-    /// 20 ms go by; the last thing that was pulled in them.
-    fn tick(&mut self) -> Pull {
-        let mut last = Pull::Wait;
-        while self.next_pull < self.now + FRAME {
-            last = self.pull();
-        }
-        self.now += FRAME;
-        last
-    }
-
-    fn pull(&mut self) -> Pull {
-        let now = at(self.next_pull);
-        let mut pull = self.playout.pull(now);
-        while let Pull::Skip { .. } = pull {
-            pull = self.playout.pull(now);
-        }
-        let (heard, pace) = match &pull {
-            Pull::Decode { frame, pace, .. } => (Some(Heard::Decoded(frame.0)), *pace),
-            Pull::Repair {
-                frame,
-                back,
-                later,
-                pace,
-            } => {
-                assert_eq!(*later, payload(frame.0 + back));
-                (Some(Heard::Repaired(frame.0, frame.0 + back)), *pace)
-            }
-            Pull::Conceal { frame, cause } => {
-                let heard = match cause {
-                    Cause::Lost => Heard::Lost(frame.0),
-                    Cause::Held => Heard::Held(frame.0),
-                };
-                (Some(heard), Pace::Even)
-            }
-            _ => (None, Pace::Even),
-        };
-        self.heard.extend(heard);
-        self.next_pull += match pace {
-            Pace::Even => FRAME,
-            Pace::Faster => FRAME - PERIOD,
-            Pace::Slower => FRAME + PERIOD,
-        };
-        pull
-    }
-
-    /// What was heard from frame 500 on.
-    fn after(&self) -> Vec<Heard> {
-        let before = |heard: &&Heard| matches!(heard, Heard::Decoded(frame) if *frame < 500);
-        self.heard.iter().skip_while(before).copied().collect()
-    }
-
-    fn stats(&self) -> Stats {
-        self.playout.stats(at(self.now))
-    }
+/// What was heard from frame 500 on.
+fn after(bench: &Bench) -> Vec<Heard> {
+    let before = |heard: &&Heard| matches!(heard, Heard::Decoded(frame) if *frame < 500);
+    bench.heard.iter().skip_while(before).copied().collect()
 }
 
 /// Frames up to 499 came, the last three wait to be played. The next three are lost; 503, the first
 /// after the gap, comes just in time.
 fn over_a_gap(reach: Reach) -> (Vec<Heard>, Stats) {
-    let mut bench = Bench::settled();
+    let mut bench = settled();
     for frame in 500..520 {
         if frame >= 503 {
             bench.insert(frame, if frame == 503 { reach } else { Reach::NONE });
         }
         bench.tick();
     }
-    (bench.after(), bench.stats())
+    (after(&bench), bench.stats())
 }
 
 #[test]
@@ -158,7 +66,7 @@ fn what_dred_does_not_reach_is_concealed() {
 
 #[test]
 fn the_nearest_frame_that_reaches_repairs() {
-    let mut bench = Bench::settled();
+    let mut bench = settled();
     bench.insert(503, REACH);
     bench.insert(502, Reach::NONE);
     bench.insert(501, REACH);
@@ -171,12 +79,12 @@ fn the_nearest_frame_that_reaches_repairs() {
         Heard::Decoded(502),
         Heard::Decoded(503),
     ];
-    assert_eq!(bench.after()[..4], expected);
+    assert_eq!(after(&bench)[..4], expected);
 }
 
 #[test]
 fn a_copy_with_dred_replaces_one_without() {
-    let mut bench = Bench::settled();
+    let mut bench = settled();
     // The repeat is faster than the frame's own packet.
     assert_eq!(bench.insert(502, Reach::NONE), Inserted::New);
     assert_eq!(bench.insert(502, REACH), Inserted::Duplicate);
@@ -189,29 +97,29 @@ fn a_copy_with_dred_replaces_one_without() {
         Heard::Repaired(501, 502),
         Heard::Decoded(502),
     ];
-    assert_eq!(bench.after()[..3], expected);
+    assert_eq!(after(&bench)[..3], expected);
     assert_eq!(bench.insert(502, REACH), Inserted::Duplicate, "remembered");
 }
 
 #[test]
 fn a_frame_that_comes_after_it_was_repaired_is_late() {
-    let mut bench = Bench::settled();
+    let mut bench = settled();
     bench.insert(501, REACH);
     for _ in 0..5 {
         bench.tick();
     }
-    assert_eq!(bench.after()[0], Heard::Repaired(500, 501));
+    assert_eq!(after(&bench)[0], Heard::Repaired(500, 501));
     assert_eq!(bench.insert(500, REACH), Inserted::Late);
     assert_eq!(bench.stats().late, 1);
 }
 
 #[test]
 fn a_dry_buffer_is_waited_out_and_then_repaired() {
-    let mut bench = Bench::settled();
+    let mut bench = settled();
     for _ in 0..7 {
         bench.tick();
     }
-    assert_eq!(bench.after(), [Heard::Held(500); 4]);
+    assert_eq!(after(&bench), [Heard::Held(500); 4]);
     for frame in 507..540 {
         bench.insert(frame, REACH);
         bench.tick();
@@ -229,10 +137,10 @@ fn a_dry_buffer_is_waited_out_and_then_repaired() {
 
 #[test]
 fn what_the_decoder_could_not_use_counts_as_concealed() {
-    let mut bench = Bench::settled();
+    let mut bench = settled();
     bench.insert(501, REACH);
     let before = bench.stats();
-    while bench.after().len() < 2 {
+    while after(&bench).len() < 2 {
         let pull = bench.tick();
         bench.playout.failed(&pull);
     }
