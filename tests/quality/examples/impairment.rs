@@ -9,44 +9,24 @@
 //! the next frame that is there. `tacit-bench` fits Ie and Bpl to it. Deterministic on one machine.
 #![forbid(unsafe_code)]
 
+mod common;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use tacit_codec::{Decoder, Encoder, lookahead};
-use tacit_quality::RATE;
+use common::{Encoded, FROM, encode, in_place, segments};
+use tacit_codec::Decoder;
 use tacit_quality::pesq::Scorer;
-use tacit_quality::speech::{Text, assemble};
-use tacit_types::EncodedFrame;
+use tacit_quality::speech::Text;
 use tacit_types::limits::FRAME_SAMPLES;
 
-const SECONDS: usize = 25;
-/// From here on frames are lost and heard speech is scored.
-const FROM: usize = RATE;
-/// P.862.3: 8 to 12 s.
-const SEGMENT: usize = 12 * RATE;
 /// Percent of all frames.
 const LOSSES: [u32; 5] = [1, 2, 4, 8, 16];
 /// Mean length of a burst, frames.
 const BURSTS: [u32; 4] = [1, 2, 4, 8];
 /// Each is measured so many times.
 const DRAWS: u64 = 2;
-
-struct Encoded {
-    spoken: Vec<f32>,
-    frames: Vec<EncodedFrame>,
-}
-
-fn encode(text: Text) -> Result<Encoded, Box<dyn Error>> {
-    let spoken = assemble(text, SECONDS)?;
-    let mut encoder = Encoder::new()?;
-    let (chunks, _) = spoken.as_chunks::<FRAME_SAMPLES>();
-    let frames = chunks.iter().map(|samples| encoder.encode(samples));
-    Ok(Encoded {
-        frames: frames.collect::<Result<_, _>>()?,
-        spoken,
-    })
-}
 
 /// A number in 0..1; the sequence depends on the state alone.
 fn unit(state: &mut u64) -> f64 {
@@ -90,9 +70,7 @@ fn hear(encoded: &Encoded, lost: &[bool], dred: bool) -> Result<Vec<f32>, Box<dy
         }
         heard.extend(out);
     }
-    heard.drain(..lookahead());
-    heard.resize(encoded.spoken.len(), 0.0);
-    Ok(heard)
+    Ok(in_place(heard, &encoded.spoken))
 }
 
 /// Share in percent, and G.107's BurstR, of what was lost.
@@ -111,14 +89,7 @@ fn describe(patterns: &[Vec<bool>]) -> (f64, f64) {
 }
 
 fn score(scorer: &Scorer, heards: &[(&Encoded, Vec<f32>)]) -> Result<f64, Box<dyn Error>> {
-    let pairs: Vec<(&[f32], &[f32])> = heards
-        .iter()
-        .flat_map(|(encoded, heard)| {
-            (FROM..encoded.spoken.len() + 1 - SEGMENT)
-                .step_by(SEGMENT)
-                .map(|at| (&encoded.spoken[at..at + SEGMENT], &heard[at..at + SEGMENT]))
-        })
-        .collect();
+    let pairs: Vec<(&[f32], &[f32])> = segments(heards).collect();
     let scores = scorer.narrowband(&pairs)?;
     Ok(scores.iter().sum::<f64>() / scores.len() as f64)
 }

@@ -9,22 +9,19 @@
 //! round a last digit otherwise.
 #![forbid(unsafe_code)]
 
+mod common;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use tacit_codec::{Decoder, Encoder, FrameSamples, lookahead};
-use tacit_quality::RATE;
+use common::{Encoded, encode, in_place, segments};
+use tacit_codec::Decoder;
 use tacit_quality::pesq::{Measured, Scorer};
-use tacit_quality::speech::{Text, assemble};
+use tacit_quality::speech::Text;
 use tacit_types::EncodedFrame;
 use tacit_types::limits::{FRAME_SAMPLES, REPEATED_FRAMES_MAX};
 
-const SECONDS: usize = 25;
-/// From here on it is scored: the encoder's and the decoder's networks have heard something.
-const FROM: usize = RATE;
-/// P.862.3: 8 to 12 s.
-const SEGMENT: usize = 12 * RATE;
 /// One gap begins every so many frames: 2 s.
 const PERIOD: usize = 100;
 /// Each length is measured with the gaps in these places.
@@ -53,27 +50,13 @@ const MEANS: [(Means, &str); 3] = [
     (Means::Packet, "packet"),
 ];
 
-struct Encoded {
-    spoken: Vec<f32>,
-    frames: Vec<EncodedFrame>,
-    loud: Vec<bool>,
-}
-
-fn encode(text: Text) -> Result<Encoded, Box<dyn Error>> {
-    let spoken = assemble(text, SECONDS)?;
-    let mut encoder = Encoder::new()?;
-    let (mut frames, mut loud) = (Vec::new(), Vec::new());
-    for samples in spoken.chunks_exact(FRAME_SAMPLES) {
-        let samples: &FrameSamples = samples.try_into()?;
-        frames.push(encoder.encode(samples)?);
-        let power = samples.iter().map(|s| s * s).sum::<f32>() / FRAME_SAMPLES as f32;
-        loud.push(power > LOUD);
-    }
-    Ok(Encoded {
-        spoken,
-        frames,
-        loud,
-    })
+/// Which frames are speech.
+fn loud(encoded: &Encoded) -> Vec<bool> {
+    let (chunks, _) = encoded.spoken.as_chunks::<FRAME_SAMPLES>();
+    let is_loud = |samples: &[f32; FRAME_SAMPLES]| {
+        samples.iter().map(|s| s * s).sum::<f32>() / FRAME_SAMPLES as f32 > LOUD
+    };
+    chunks.iter().map(is_loud).collect()
 }
 
 /// How the lost frames of a call were made good.
@@ -118,10 +101,7 @@ fn hear(
         }
         heard.extend(out);
     }
-    // Where it was spoken: the decoder lags behind by the look-ahead.
-    heard.drain(..lookahead());
-    heard.resize(encoded.spoken.len(), 0.0);
-    Ok((heard, count))
+    Ok((in_place(heard, &encoded.spoken), count))
 }
 
 /// The mean over both texts, both offsets and their segments.
@@ -142,14 +122,7 @@ fn score(
             heards.push((encoded, heard));
         }
     }
-    let pairs: Vec<(&[f32], &[f32])> = heards
-        .iter()
-        .flat_map(|(encoded, heard)| {
-            (FROM..encoded.spoken.len() + 1 - SEGMENT)
-                .step_by(SEGMENT)
-                .map(|at| (&encoded.spoken[at..at + SEGMENT], &heard[at..at + SEGMENT]))
-        })
-        .collect();
+    let pairs: Vec<(&[f32], &[f32])> = segments(&heards).collect();
     let measured = scorer.measure(&pairs)?;
     let mean = |value: fn(&Measured) -> f64| {
         measured.iter().map(value).sum::<f64>() / measured.len() as f64
@@ -187,11 +160,11 @@ fn repair_table(texts: &[Encoded]) -> Result<String, Box<dyn Error>> {
 fn frames_table(texts: &[Encoded]) -> Result<String, Box<dyn Error>> {
     let mut csv = String::from("text,speech,full_bytes,short_bytes,nearest,farthest\n");
     for (encoded, name) in texts.iter().zip(["a", "b"]) {
-        for (frame, loud) in encoded.frames.iter().zip(&encoded.loud) {
+        for (frame, loud) in encoded.frames.iter().zip(loud(encoded)) {
             writeln!(
                 csv,
                 "{name},{},{},{},{},{}",
-                u8::from(*loud),
+                u8::from(loud),
                 frame.full.length(),
                 frame.short.length(),
                 frame.reach.nearest(),
@@ -205,8 +178,9 @@ fn frames_table(texts: &[Encoded]) -> Result<String, Box<dyn Error>> {
 /// Repeats that find room in each packet of speech.
 fn repeats(encoded: &Encoded) -> Vec<usize> {
     let short = |number: usize| 1 + encoded.frames[number].short.as_slice().len();
+    let loud = loud(encoded);
     (REPEATED_FRAMES_MAX..encoded.frames.len())
-        .filter(|&number| encoded.loud[number])
+        .filter(|&number| loud[number])
         .map(|number| {
             let mut room = ROOM - 1 - encoded.frames[number].full.as_slice().len();
             (1..=REPEATED_FRAMES_MAX)
@@ -242,8 +216,8 @@ fn print_sizes(texts: &[Encoded]) {
     let of = |value: fn(&EncodedFrame) -> u8| -> Vec<usize> {
         texts
             .iter()
-            .flat_map(|t| t.frames.iter().zip(&t.loud))
-            .filter(|(_, loud)| **loud)
+            .flat_map(|t| t.frames.iter().zip(loud(t)))
+            .filter(|(_, loud)| *loud)
             .map(|(frame, _)| value(frame).into())
             .collect()
     };
