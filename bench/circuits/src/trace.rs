@@ -105,22 +105,25 @@ impl Trace {
             return Err(Problem::Header);
         }
         let mut points: Vec<(f64, f64)> = Vec::new();
+        let mut first = None;
         for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let point = point(line, index + 1, points.last().map(|(at, _)| *at))?;
-            points.push(point);
+            let number = index + 1;
+            let (at, extra) = point(line, number)?;
+            // In order as they are kept: times that differ by next to nothing may fall together here.
+            let at = at - *first.get_or_insert(at);
+            match points.last() {
+                Some((before, _)) if at <= *before => return Err(Problem::Order(number)),
+                Some((before, _)) if at - before > GAP_MAX => {
+                    return Err(Problem::Gap(number, at - before));
+                }
+                _ => points.push((at, extra)),
+            }
         }
-        let (first, last) = match points.as_slice() {
-            [] => return Err(Problem::NoPackets),
-            [(first, _), .., (last, _)] => (*first, *last),
-            [(only, _)] => (*only, *only),
-        };
-        if last - first < SHORTEST {
-            return Err(Problem::Short(last - first));
+        match points.last() {
+            None => Err(Problem::NoPackets),
+            Some((length, _)) if *length < SHORTEST => Err(Problem::Short(*length)),
+            Some(_) => Ok(Self { points }),
         }
-        for (at, _) in &mut points {
-            *at -= first;
-        }
-        Ok(Self { points })
     }
 
     /// The text that [`parse`](Self::parse) reads.
@@ -147,7 +150,7 @@ impl Trace {
     }
 }
 
-fn point(line: &str, number: usize, before: Option<f64>) -> Result<(f64, f64), Problem> {
+fn point(line: &str, number: usize) -> Result<(f64, f64), Problem> {
     let numbers = line.split_once(',').and_then(|(at, extra)| {
         let at: f64 = at.trim().parse().ok()?;
         let extra: f64 = extra.trim().parse().ok()?;
@@ -160,11 +163,7 @@ fn point(line: &str, number: usize, before: Option<f64>) -> Result<(f64, f64), P
     if extra > DELAY_MAX {
         return Err(Problem::Absurd(number, extra));
     }
-    match before {
-        Some(before) if at <= before => Err(Problem::Order(number)),
-        Some(before) if at - before > GAP_MAX => Err(Problem::Gap(number, at - before)),
-        _ => Ok((at, extra)),
-    }
+    Ok((at, extra))
 }
 
 /// Which half of the traces.

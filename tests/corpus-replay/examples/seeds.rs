@@ -408,6 +408,22 @@ fn media(seeds: &mut Seeds) {
     });
     seeds.push(("control", "legs", legs.collect()));
     seeds.push(("codec", "voice", voice()));
+    // As playout's steps have it: a call, a frame that is lost, a stall, repeats, a jump of the clock.
+    let call: &[u8] = &[0xf6, 1, 24];
+    let lost = [1, 1, 24, 2];
+    let stall = [[0x27, 0, 0], [0xf8, 1, 24], [0xf8, 1, 24]].concat();
+    let jump = [&[4, 0, 0][..], &9_000_000_u64.to_be_bytes()].concat();
+    let moved = [&[10, 1, 24][..], &70_000_u32.to_be_bytes()].concat();
+    let steps = [
+        call, call, &lost, call, &stall, call, &jump, call, &moved, call,
+    ];
+    seeds.push(("playout", "call", steps.concat()));
+    let rows: String = (0..60).map(|n| format!("{},{}\n", 20 * n, n % 7)).collect();
+    let trace = format!("at_ms,extra_delay_ms\n{rows}");
+    seeds.push(("trace", "calm", trace.into_bytes()));
+    // A regression: distinct, but not as times since the first.
+    let together = "at_ms,extra_delay_ms\n-1,0\n1e-300,0\n2e-300,0\n1000,0\n";
+    seeds.push(("trace", "times_that_fall_together", together.into()));
 }
 
 /// A buzz, encoded: the last frames of a second, each behind how far back it is asked to repair and

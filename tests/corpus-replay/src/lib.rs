@@ -16,8 +16,10 @@
 mod crypto;
 mod files;
 mod media;
+mod playout;
 mod rand;
 mod signaling;
+mod traces;
 
 /// A parser, fed with hostile bytes.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +46,12 @@ pub const TARGETS: &[Target] = &[
     target("packet_opener", crypto::packet_opener),
     target("payload", signaling::payload),
     target("pipe_opener", crypto::pipe_opener),
+    target("playout", playout::playout),
     target("profile", files::profile),
     target("refill", crypto::refill),
     target("server", signaling::server),
     target("token", crypto::token),
+    target("trace", traces::trace),
     target("turn", tacit_legs::fuzz::fuzz_turn_bytes),
     target("turn_answers", tacit_legs::fuzz::fuzz_turn_answers),
     target("wav", files::wav),
