@@ -42,8 +42,9 @@ impl Pacer {
         now: Timestamp,
     ) -> Pace {
         let (slack, lack) = (micros(config.slack), micros(config.lack));
-        let above = lasts(&mut self.surplus_since, surplus > slack, now);
-        let below = lasts(&mut self.lack_since, surplus < -lack, now);
+        // Outputs pull in blocks: a lasting surplus dips with every second pull.
+        let above = lasts(&mut self.surplus_since, surplus, slack, now);
+        let below = lasts(&mut self.lack_since, -surplus, lack, now);
         let large = if early {
             config.early_large
         } else {
@@ -68,10 +69,22 @@ impl Pacer {
     }
 }
 
-/// For how long something has been so.
-fn lasts(since: &mut Option<Timestamp>, is: bool, now: Timestamp) -> Option<Duration> {
-    *since = is.then(|| since.unwrap_or(now));
-    since.map(|since| now.saturating_since(since))
+/// For how long there has been more than nothing since there was more than `least`; `None` while there
+/// is less than that.
+fn lasts(
+    since: &mut Option<Timestamp>,
+    amount: i64,
+    least: i64,
+    now: Timestamp,
+) -> Option<Duration> {
+    let much = amount > least;
+    *since = match since {
+        Some(since) if amount > 0 => Some(*since),
+        _ => much.then_some(now),
+    };
+    since
+        .filter(|_| much)
+        .map(|since| now.saturating_since(since))
 }
 
 #[cfg(test)]
@@ -129,6 +142,22 @@ mod tests {
         }
         assert_eq!(first(&paces(4, false, pauses)), None);
         assert_eq!(first(&paces(-4, false, pauses)), None);
+    }
+
+    /// A regression: what dips with every second pull had never lasted.
+    #[test]
+    fn an_output_that_pulls_in_blocks_is_no_excuse() {
+        for (sign, pace) in [(1, Pace::Faster), (-1, Pace::Slower)] {
+            let (config, mut pacer) = (Config::default(), Pacer::default());
+            let sawing = (0..300).map(|number| {
+                let now = Timestamp::from_micros(number * 20_000);
+                let surplus = if number % 2 == 0 { 14_000 } else { 4_000 };
+                pacer.pace(&config, sign * surplus, false, now)
+            });
+            let paces: Vec<Pace> = sawing.collect();
+            assert_eq!(first(&paces), Some(250));
+            assert_eq!(paces[250], pace);
+        }
     }
 
     #[test]

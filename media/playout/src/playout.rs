@@ -31,7 +31,7 @@ const TRANSIT_MAX: i64 = 1 << 58;
 const WARM: u64 = 100;
 /// First copies after which enough is known to keep the delay down: 4 s.
 const SETTLED: u64 = 200;
-/// First copies in which a surplus is given back more gently: 8 s.
+/// Played frames in which a surplus is given back more gently: 8 s of the call, not of a later restart.
 const EARLY: u64 = 400;
 
 /// Jitter buffer of one direction.
@@ -355,7 +355,7 @@ impl Playout {
         };
         let delay = transit(next, now);
         let surplus = delay - target;
-        let early = self.transits.total() < EARLY;
+        let early = self.stats.played < EARLY;
         let by_target = self.pacer.pace(&self.config, surplus, early, now);
         // The last one that is there, and the next should have come.
         let overdue = |usual| delay - FRAME_MICROS > usual;
