@@ -186,8 +186,7 @@ fn a_sender_that_starts_again_is_followed_and_nonsense_is_not() {
     bench.run(0..100);
     assert_eq!(bench.stats().restarts, 1);
     assert!(
-        bench
-            .played
+        played(&bench)
             .last()
             .is_some_and(|&last| last > 80 && last < 100)
     );

@@ -141,7 +141,7 @@ fn what_the_decoder_could_not_use_counts_as_concealed() {
     bench.insert(501, REACH);
     let before = bench.stats();
     while after(&bench).len() < 2 {
-        let pull = bench.tick();
+        let pull = bench.pull();
         bench.playout.failed(&pull);
     }
     let after = bench.stats();

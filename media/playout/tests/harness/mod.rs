@@ -72,7 +72,8 @@ impl Bench {
         self.playout.stats(at(self.now))
     }
 
-    fn pull(&mut self) -> Pull {
+    /// The output wants more, and gets something other than a skip.
+    pub(crate) fn pull(&mut self) -> Pull {
         let now = at(self.next_pull);
         let mut pull = self.playout.pull(now);
         while let Pull::Skip { .. } = pull {
