@@ -8,6 +8,7 @@ use tacit_legs::tls::SpkiPin;
 use tacit_legs::{CandidatePolicy, TurnCredentials};
 use tacit_mailbox_server::client::fetch_credentials;
 use tacit_signaling::frame::{Cred, Credential, Transport};
+use tacit_signaling::limits::{CRED_BURST, MAX_CREDENTIALS};
 use tacit_tor::Target;
 use tacit_types::limits::ONION_PORT_SIGNALING;
 use tacit_types::{OnionKey, Reason, Timestamp};
@@ -21,6 +22,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A credential that is good for less than this is not begun with.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
+/// Credentials for legs that replace others, fetched with the first ones as far as one visit gives
+/// them: a later visit would tell the server that the call goes on, and when its legs change.
+const SPARE: usize = 8;
+const ONE_VISIT: usize = MAX_CREDENTIALS * CRED_BURST as usize;
+/// A server that gave nothing is not asked again for so long.
+const REST: Duration = Duration::from_secs(60);
 
 /// The credentials of one call: all are for one TURN server, and each is for one leg.
 pub(crate) struct Purse {
@@ -28,6 +35,8 @@ pub(crate) struct Purse {
     place: (SocketAddr, TurnSecurity),
     spare: Vec<TurnAccess>,
     good_until: Timestamp,
+    /// When a visit began that has brought nothing so far.
+    asked_at: Option<Timestamp>,
 }
 
 /// What one visit to a server gave; never empty.
@@ -44,7 +53,8 @@ impl Purse {
         count: usize,
         policy: CandidatePolicy,
     ) -> Result<(Vec<TurnAccess>, Self), Reason> {
-        let mut minted = fetch(network, server, count, policy).await?;
+        let wanted = (count + SPARE).min(ONE_VISIT).max(count);
+        let mut minted = fetch(network, server, wanted, policy).await?;
         let first = minted.access.first().ok_or(Reason::TurnUnreachable)?;
         let place = (first.server, first.security);
         let spare = minted.access.split_off(count.min(minted.access.len()));
@@ -53,24 +63,38 @@ impl Purse {
             place,
             spare,
             good_until: minted.good_until,
+            asked_at: None,
         };
         Ok((minted.access, purse))
     }
 
-    /// One more credential, from those that are left or from the server.
+    /// One more credential, from those that are left or, if it `may_visit` it, from the server.
     pub(crate) async fn take(
         &mut self,
         network: &dyn Network,
         policy: CandidatePolicy,
+        may_visit: bool,
     ) -> Result<TurnAccess, Reason> {
-        if now() >= self.good_until {
+        if let Some(spare) = self.take_spare(now()) {
+            return Ok(spare);
+        }
+        let rests = |asked| now().saturating_since(asked) < REST;
+        if !may_visit || self.asked_at.is_some_and(rests) {
+            return Err(Reason::TurnUnreachable);
+        }
+        // Before the visit: it may be given up from outside.
+        self.asked_at = Some(now());
+        let minted = fetch(network, self.server, 1, policy).await?;
+        self.refill(minted)?;
+        self.asked_at = None;
+        self.take_spare(now()).ok_or(Reason::TurnUnreachable)
+    }
+
+    fn take_spare(&mut self, now: Timestamp) -> Option<TurnAccess> {
+        if now >= self.good_until {
             self.spare.clear();
         }
-        if self.spare.is_empty() {
-            let minted = fetch(network, self.server, 1, policy).await?;
-            self.refill(minted)?;
-        }
-        self.spare.pop().ok_or(Reason::TurnUnreachable)
+        self.spare.pop()
     }
 
     /// In the middle of a call nobody sends us to another TURN server.
@@ -230,6 +254,7 @@ mod tests {
             place: (first.server, first.security),
             spare: Vec::new(),
             good_until: Timestamp::ZERO,
+            asked_at: None,
         };
         for elsewhere in [
             tls("9.9.9.10:443"),

@@ -15,7 +15,7 @@ use tacit_packet::ControlMessage;
 use tacit_playout::{Playout, Pull};
 use tacit_types::{
     Cells, EncodedFrame, FramePayload, LegIndex, LegKind, MailboxId, OnionKey, Path, Reach,
-    SecretBytes, Timestamp,
+    Redacted, SecretBytes, Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -440,7 +440,7 @@ fn nonsense_about_turn_legs_is_counted_and_changes_nothing() {
     let (peers, mut number) = (b.peers(), 0);
     let added = |leg, port| ControlMessage::LegAdded {
         leg: LegIndex(leg),
-        port,
+        port: Redacted::new(port),
     };
     let nonsense = [
         added(0, 3000),
@@ -505,7 +505,7 @@ fn an_onion_leg_that_rests_is_used_by_neither_side() {
     let mut number = 300;
     let added = ControlMessage::LegAdded {
         leg: LegIndex(3),
-        port: 2003,
+        port: 2003.into(),
     };
     for (message, drops) in [(ControlMessage::LegGone(old), 1), (added, 2)] {
         tell(&mut a, &mut b, &mut number, message);

@@ -10,10 +10,11 @@
 //! it is one address, at most 16 legs at once and 64 in a call, not many in a short time, and no
 //! index ever means another leg than before.
 
+use core::fmt;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use tacit_types::{LegIndex, Timestamp};
+use tacit_types::{LegIndex, Redacted, Timestamp};
 
 use crate::candidate::CandidatePolicy;
 use crate::leg::Peer;
@@ -47,11 +48,13 @@ pub enum RosterError {
 }
 
 /// The peer's TURN legs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Roster {
     policy: CandidatePolicy,
-    address: Option<IpAddr>,
+    address: Option<Redacted<IpAddr>>,
     ports: BTreeMap<LegIndex, u16>,
+    /// Of legs that are gone and not forgotten: ours may still have bound them.
+    parting: BTreeMap<LegIndex, u16>,
     highest: Option<LegIndex>,
     /// Legs that were ever taken.
     taken: usize,
@@ -67,6 +70,7 @@ impl Roster {
             policy,
             address: None,
             ports: BTreeMap::new(),
+            parting: BTreeMap::new(),
             highest: None,
             taken: 0,
             rested_at: Timestamp::ZERO,
@@ -77,6 +81,7 @@ impl Roster {
     /// Returns those that are new and may be used. A second address is refused, as are the indices
     /// that are known already.
     pub fn begin(&mut self, address: IpAddr, ports: &[u16]) -> Vec<Peer> {
+        let address = Redacted::new(address);
         if *self.address.get_or_insert(address) != address {
             return Vec::new();
         }
@@ -102,9 +107,10 @@ impl Roster {
 
     fn take(&mut self, leg: LegIndex, port: u16) -> Result<Peer, RosterError> {
         let address = self.address.ok_or(RosterError::NoAddress)?;
-        let addr = SocketAddr::new(address, port);
+        let addr = SocketAddr::new(*address.reveal(), port);
         let known = self.highest.is_some_and(|highest| leg <= highest);
-        if known || self.ports.values().any(|p| *p == port) {
+        let mut taken = self.ports.values().chain(self.parting.values());
+        if known || taken.any(|p| *p == port) {
             return Err(RosterError::Known);
         }
         if self.ports.len() >= MAX_CANDIDATES {
@@ -122,14 +128,21 @@ impl Roster {
         Ok(Peer::new(leg, addr))
     }
 
-    /// The peer uses one of its legs no more. Its index never comes back.
+    /// The peer uses one of its legs no more. Its index never comes back; its port is free once it is
+    /// [forgotten](Self::forget).
     ///
     /// # Errors
     ///
     /// When there is no such leg.
     pub fn remove(&mut self, leg: LegIndex) -> Result<(), RosterError> {
-        let known = self.ports.remove(&leg).map(|_| ());
-        known.ok_or(RosterError::Unknown)
+        let port = self.ports.remove(&leg).ok_or(RosterError::Unknown)?;
+        self.parting.insert(leg, port);
+        Ok(())
+    }
+
+    /// None of ours binds a leg that is gone any more.
+    pub fn forget(&mut self, leg: LegIndex) {
+        self.parting.remove(&leg);
     }
 
     /// Whether the peer has this leg now.
@@ -144,8 +157,17 @@ impl Roster {
         let Some(address) = self.address else {
             return Vec::new();
         };
-        let peer = |(leg, port): (&LegIndex, &u16)| Peer::new(*leg, (address, *port).into());
+        let peer =
+            |(leg, port): (&LegIndex, &u16)| Peer::new(*leg, (*address.reveal(), *port).into());
         self.ports.iter().map(peer).collect()
+    }
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster")
+            .field("legs", &self.ports.keys())
+            .finish_non_exhaustive()
     }
 }
 
@@ -217,7 +239,7 @@ mod tests {
         let refused = unknown.add(LegIndex(0), 2000, NOW);
         assert_eq!(refused, Err(RosterError::NoAddress));
         let mut roster = roster(&[2000, 2001]);
-        let before = format!("{roster:?}");
+        let before = roster.peers();
         for (leg, port, why) in [
             (0, 3000, RosterError::Known),
             (1, 2001, RosterError::Known),
@@ -232,12 +254,15 @@ mod tests {
             );
         }
         assert_eq!(roster.remove(LegIndex(2)), Err(RosterError::Unknown));
-        assert_eq!(format!("{roster:?}"), before);
+        assert_eq!(roster.peers(), before);
         // An index never means another leg, gone or not.
         roster.remove(LegIndex(1)).unwrap();
         assert_eq!(roster.remove(LegIndex(1)), Err(RosterError::Unknown));
         assert_eq!(roster.add(LegIndex(1), 4000, NOW), Err(RosterError::Known));
-        // The port of a leg that is gone may be anybody's next.
+        // The port of a leg that is gone may be anybody's next, once ours have let go of it.
+        let early = roster.add(LegIndex(2), 2001, NOW);
+        assert_eq!(early, Err(RosterError::Known));
+        roster.forget(LegIndex(1));
         assert!(roster.add(LegIndex(2), 2001, NOW).is_ok());
     }
 
@@ -245,7 +270,9 @@ mod tests {
     fn flood(roster: &mut Roster, leg: u8, now: Timestamp) -> Result<(), RosterError> {
         let leg = LegIndex(leg);
         roster.add(leg, 3000 + u16::from(leg.0), now)?;
-        roster.remove(leg)
+        roster.remove(leg)?;
+        roster.forget(leg);
+        Ok(())
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use tacit_types::{Cells, LegIndex};
+use tacit_types::{Cells, LegIndex, Redacted};
 
 use crate::limits::{CONTROL_BODY_BYTES, CONTROL_QUEUE};
 
@@ -35,7 +35,7 @@ pub enum ControlMessage {
         /// The sender's index of it, above all before.
         leg: LegIndex,
         /// Port of its relayed address.
-        port: u16,
+        port: Redacted<u16>,
     },
     /// The sender uses one of its legs no more and is about to close it.
     LegGone(LegIndex),
@@ -68,7 +68,7 @@ impl ControlMessage {
         let body: &[u8] = match self {
             Self::SasCommit(bytes) | Self::SasReveal(bytes) => bytes,
             Self::LegAdded { leg, port } => {
-                let [high, low] = port.to_be_bytes();
+                let [high, low] = port.reveal().to_be_bytes();
                 few = [leg.0, high, low];
                 &few
             }
@@ -116,7 +116,7 @@ impl ControlMessage {
             8 => match *body {
                 [leg, high, low] if (high, low) != (0, 0) => Some(Self::LegAdded {
                     leg: LegIndex(leg),
-                    port: u16::from_be_bytes([high, low]),
+                    port: Redacted::new(u16::from_be_bytes([high, low])),
                 }),
                 _ => None,
             },

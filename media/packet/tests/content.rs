@@ -298,7 +298,7 @@ proptest! {
             ControlMessage::SasCommit(bytes),
             ControlMessage::SasReveal(bytes),
             ControlMessage::Muted,
-            ControlMessage::LegAdded { leg, port },
+            ControlMessage::LegAdded { leg, port: port.into() },
             ControlMessage::LegGone(leg),
             ControlMessage::Cells(Cells::Fifty),
             ControlMessage::Cells(Cells::TwentyFive),

@@ -142,7 +142,7 @@ fn what_cannot_be_said_is_counted_and_ignored() {
     assert_eq!(lane.counters().unknown, 9);
     let added = ControlMessage::LegAdded {
         leg: LegIndex(16),
-        port: 50_000,
+        port: 50_000.into(),
     };
     assert_eq!(added.block(10).body(), [16, 0xc3, 0x50]);
     assert_eq!(lane.handle_input(&added.block(10)), Some(added));

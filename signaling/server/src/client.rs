@@ -56,6 +56,8 @@ async fn fetch<S: AsyncRead + AsyncWrite + Unpin>(
     let mut creds = Vec::with_capacity(frames);
     for _ in 0..frames {
         write_frame(stream, &Frame::CredGet.encode()).await?;
+    }
+    for _ in 0..frames {
         match decode(&read_frame(stream).await?)? {
             Frame::Cred(cred) => creds.push(cred),
             Frame::Nak => return Err(FetchError::Refused),

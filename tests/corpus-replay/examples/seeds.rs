@@ -394,7 +394,7 @@ fn media(seeds: &mut Seeds) {
     let legs = [
         ControlMessage::LegAdded {
             leg: LegIndex(12),
-            port: 50_012,
+            port: 50_012.into(),
         },
         ControlMessage::LegGone(LegIndex(3)),
         ControlMessage::Cells(Cells::TwentyFive),

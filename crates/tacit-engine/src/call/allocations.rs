@@ -44,6 +44,8 @@ pub(super) struct OneMore {
     pub(super) policy: CandidatePolicy,
     pub(super) outputs: mpsc::Sender<LegOutput>,
     pub(super) report_circuits: bool,
+    /// Whether credentials may be fetched if none are left.
+    pub(super) may_visit: bool,
 }
 
 impl OneMore {
@@ -52,7 +54,8 @@ impl OneMore {
         let leg = self.leg;
         tokio::spawn(async move {
             tokio::select! {
-                fresh = self.connect() => {
+                fresh = tokio::time::timeout(SETUP, self.connect()) => {
+                    let fresh = fresh.unwrap_or(Err(Reason::TurnUnreachable));
                     // A call that is over takes no more legs.
                     let _ = report.send(Opened { leg, fresh }).await;
                 }
@@ -63,7 +66,9 @@ impl OneMore {
 
     async fn connect(self) -> Result<Fresh, Reason> {
         let mut purse = self.purse.lock().await;
-        let access = purse.take(&*self.network, self.policy).await?;
+        let access = purse
+            .take(&*self.network, self.policy, self.may_visit)
+            .await?;
         drop(purse);
         let config = TurnConfig {
             credentials: access.credentials.clone(),
@@ -74,9 +79,7 @@ impl OneMore {
         };
         let (network, outputs, report) = (&self.network, &self.outputs, self.report_circuits);
         let opening = open_stream(network, access, config, self.leg, outputs, report);
-        let streaming = tokio::time::timeout(SETUP, opening).await;
-        let Streaming { handle, hops, .. } =
-            streaming.ok().flatten().ok_or(Reason::TurnUnreachable)?;
+        let Streaming { handle, hops, .. } = opening.await.ok_or(Reason::TurnUnreachable)?;
         Ok(Fresh::Turn { handle, hops })
     }
 }

@@ -15,15 +15,15 @@ use std::net::IpAddr;
 use tacit_legs::{CandidateGate, CandidatePolicy, Peer, Roster};
 use tacit_packet::ControlMessage;
 use tacit_paths::Side;
-use tacit_types::{LegIndex, LegKind, Path, Timestamp};
+use tacit_types::{LegIndex, LegKind, Path, Redacted, Timestamp};
 
 use super::MediaCore;
 use super::media::MediaEvent;
 
 /// What was sent over a leg that rests has come after this time, or is of no use any more.
 const LINGER: Duration = Duration::from_secs(2);
-/// A new leg of ours carries packets when one of the peer has come over it, which says that the peer
-/// has bound it; or after this time: the peer may be waiting for the same.
+/// A new leg of ours carries packets to a leg of the peer when one has come from there, which says that
+/// the peer has bound it; or after this time: the peer may be waiting for the same.
 const SHY: Duration = Duration::from_secs(3);
 
 /// The legs of a call that are not simply there.
@@ -38,12 +38,14 @@ pub(super) struct Legs {
     resting: BTreeMap<LegIndex, Option<Timestamp>>,
     /// The same of the peer's TURN legs, which are then forgotten.
     parting: BTreeMap<LegIndex, Timestamp>,
+    /// Legs of ours that the peer is to be told are gone, once there is room in the lane.
+    unsaid: BTreeSet<LegIndex>,
 }
 
-/// A TURN leg of ours over which nothing of the peer has come.
+/// A TURN leg of ours that not all of the peer's may have bound.
 #[derive(Debug, Default)]
 struct Newcomer {
-    /// The peer's legs that it has bound.
+    /// The peer's legs that it has bound, and from which nothing has come.
     bound: BTreeSet<LegIndex>,
     /// When the peer was told, and so much later.
     shy_until: Option<Timestamp>,
@@ -57,6 +59,7 @@ impl Legs {
             newcomers: BTreeMap::new(),
             resting: BTreeMap::new(),
             parting: BTreeMap::new(),
+            unsaid: BTreeSet::new(),
         }
     }
 }
@@ -90,6 +93,11 @@ impl MediaCore {
             newcomer.bound.insert(path.receiver);
             return;
         }
+        self.join(path);
+    }
+
+    /// Packets may take these two TURN legs together.
+    fn join(&mut self, path: Path) {
         if self.scheduler.add_path(path) {
             self.record.add(Side::Local, path.sender);
             self.record.add(Side::Peer, path.receiver);
@@ -117,14 +125,26 @@ impl MediaCore {
         let Some(newcomer) = self.legs.newcomers.get_mut(&leg) else {
             return false;
         };
-        newcomer.shy_until = Some(now + SHY);
-        self.send_control(ControlMessage::LegAdded { leg, port })
+        let told = &mut newcomer.shy_until;
+        let message = ControlMessage::LegAdded {
+            leg,
+            port: Redacted::new(port),
+        };
+        let taken = self.packetizer.send_control(message).is_ok();
+        *told = taken.then_some(now + SHY);
+        taken
+    }
+
+    fn say_gone(&mut self, leg: LegIndex) {
+        if !self.send_control(ControlMessage::LegGone(leg)) {
+            self.legs.unsaid.insert(leg);
+        }
     }
 
     /// No packet takes this leg of ours any more, and the peer is told; what comes over it is taken
     /// until [`MediaEvent::LegRested`].
     pub fn rest_leg(&mut self, leg: LegIndex, now: Timestamp) {
-        self.send_control(ControlMessage::LegGone(leg));
+        self.say_gone(leg);
         self.rest(leg, now);
     }
 
@@ -143,7 +163,7 @@ impl MediaCore {
         let newcomer = self.legs.newcomers.remove(&leg);
         let told = newcomer.is_none_or(|newcomer| newcomer.shy_until.is_some());
         if self.kind == LegKind::Turn && told && !rested {
-            self.send_control(ControlMessage::LegGone(leg));
+            self.say_gone(leg);
         }
         self.scheduler.remove_local_leg(leg);
         self.sealer.retire_sender_leg(leg);
@@ -165,7 +185,13 @@ impl MediaCore {
         let gate = self.legs.gates.entry(path.sender).or_default();
         gate.on_authentic_packet();
         self.scheduler.hold_peer_leg(path.sender, false);
-        self.welcome(path.receiver);
+        let newcomer = self.legs.newcomers.get_mut(&path.receiver);
+        if newcomer.is_some_and(|newcomer| newcomer.bound.remove(&path.sender)) {
+            self.join(Path {
+                sender: path.receiver,
+                receiver: path.sender,
+            });
+        }
     }
 
     /// A packet went to a leg of the peer.
@@ -178,7 +204,7 @@ impl MediaCore {
         }
     }
 
-    /// Our new leg carries packets from now on.
+    /// Our new leg carries packets to all that it has bound.
     fn welcome(&mut self, leg: LegIndex) {
         let Some(newcomer) = self.legs.newcomers.remove(&leg) else {
             return;
@@ -222,6 +248,12 @@ impl MediaCore {
 
     /// Does what is due about legs; to be asked in every slot.
     pub(super) fn change_legs(&mut self, now: Timestamp) {
+        while let Some(leg) = self.legs.unsaid.pop_first() {
+            if !self.send_control(ControlMessage::LegGone(leg)) {
+                self.legs.unsaid.insert(leg);
+                break;
+            }
+        }
         let due = |(_, newcomer): &(&LegIndex, &Newcomer)| {
             newcomer.shy_until.is_some_and(|until| until <= now)
         };
@@ -237,6 +269,7 @@ impl MediaCore {
         let over = |(_, until): &(&LegIndex, &Timestamp)| **until <= now;
         while let Some(leg) = self.legs.parting.iter().find(over).map(|(leg, _)| *leg) {
             self.legs.parting.remove(&leg);
+            self.legs.roster.forget(leg);
             self.legs.gates.remove(&leg);
             self.sealer.retire_receiver_leg(leg);
             self.opener.retire_sender_leg(leg);

@@ -99,7 +99,7 @@ pub struct MediaCore {
     start: Timestamp,
     pub(super) sealer: PacketSealer,
     pub(super) opener: PacketOpener,
-    packetizer: Packetizer,
+    pub(super) packetizer: Packetizer,
     pub(super) scheduler: Scheduler,
     playout: Playout,
     sas: Sas,
@@ -224,7 +224,9 @@ impl MediaCore {
 
     fn on_control(&mut self, message: ControlMessage, now: Timestamp) {
         match message {
-            ControlMessage::LegAdded { leg, port } => self.on_peer_leg_added(leg, port, now),
+            ControlMessage::LegAdded { leg, port } => {
+                self.on_peer_leg_added(leg, port.into_inner(), now);
+            }
             ControlMessage::LegGone(leg) => self.on_peer_leg_gone(leg, now),
             ControlMessage::Cells(cells) => {
                 // It is for the whole call.

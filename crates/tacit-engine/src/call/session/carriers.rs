@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tacit_legs::shell::{LegHandle, LegOutput, OnionEnd, Wiring, spawn_onion_leg};
-use tacit_legs::{JoinAcceptor, LegEvent, Peer, Refusal, SendError};
+use tacit_legs::{JoinAcceptor, LegEvent, Peer, PeerError, Refusal, SendError};
 use tacit_signaling::payload::{Candidates, PipeMessage};
 use tacit_types::limits::{FRAME_DURATION, MAX_LEGS};
 use tacit_types::{FrameNumber, LegIndex, LegKind, Path, Reason, Timestamp};
 use tokio::sync::oneshot;
 
 use super::super::legs::{
-    Fresh, LegPlan, Opened, OpenedTurn, accept_onion_streams, clock, join_onion_leg,
+    Fresh, LegPlan, Opened, OpenedTurn, accept_onion_streams, clock, join_onion_leg, random_up_to,
 };
 use super::renewal::{Allocating, Renewal};
 use super::{Call, Outcome, Session};
@@ -22,6 +22,9 @@ use crate::network::BoxStream;
 use crate::trace::TraceKind;
 use crate::voice::Voice;
 
+/// Within this time all legs bind a new one of the peer.
+const BIND_SPREAD: Duration = Duration::from_secs(2);
+
 impl Call {
     pub(super) fn plan_legs(&self, s: &mut Session, plan: LegPlan, at: Timestamp) {
         match plan {
@@ -29,7 +32,7 @@ impl Call {
                 s.target = Some(target);
                 s.renewal = Some(Renewal::new(LegKind::Onion, s.wanted, at));
                 while s.next_leg < s.wanted {
-                    s.open_next(&self.shared);
+                    s.open_next(&self.shared, false);
                 }
             }
             LegPlan::OnionAccept { streams } => {
@@ -82,6 +85,8 @@ impl Call {
         for output in opened.early {
             s.on_binding(output);
         }
+        // The peer may have told of more while ours were on their way.
+        s.bind(&s.core.peers());
     }
 
     pub(super) fn on_turn(
@@ -210,10 +215,32 @@ impl Session {
         }
     }
 
+    /// Has each of our legs bind a new leg of the peer at a random time of its own: requests on all
+    /// circuits at once would mark the moment for who sees them.
+    pub(super) fn bind_by_and_by(&mut self, peer: Peer, at: Timestamp) {
+        let legs = self.handles.keys();
+        let times = legs.map(|leg| (at + random_up_to(BIND_SPREAD), *leg, peer));
+        self.to_bind.extend(times);
+    }
+
+    /// Binds what is due.
+    pub(super) fn bind_due(&mut self, at: Timestamp) {
+        if self.to_bind.is_empty() {
+            return;
+        }
+        let peers = self.core.peers();
+        for (_, leg, peer) in self.to_bind.extract_if(.., |(due, ..)| *due <= at) {
+            if let Some(handle) = self.handles.get(&leg).filter(|_| peers.contains(&peer)) {
+                handle.add_peers(&[peer]);
+            }
+        }
+    }
+
     /// Has all our legs bind legs of the peer.
     pub(super) fn bind(&self, peers: &[Peer]) {
         for handle in self.handles.values() {
-            let refused = handle.add_peers(peers);
+            let mut refused = handle.add_peers(peers);
+            refused.retain(|(_, error)| *error != PeerError::Known);
             if !refused.is_empty() {
                 tracing::debug!(count = refused.len(), "candidates were not taken");
             }

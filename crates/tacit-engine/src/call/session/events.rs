@@ -239,7 +239,7 @@ impl Call {
                 }
                 MediaEvent::PathWorks => None,
                 MediaEvent::PeerLegAdded(peer) => {
-                    s.bind(&[peer]);
+                    s.bind_by_and_by(peer, now());
                     None
                 }
                 MediaEvent::PeerLegGone(leg) => {

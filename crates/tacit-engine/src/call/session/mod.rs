@@ -12,8 +12,8 @@ use std::time::Duration;
 use rand_core::{OsRng, RngCore as _};
 use tacit_audio::DeviceChoice;
 use tacit_crypto::SessionKeys;
-use tacit_legs::JoinAcceptor;
 use tacit_legs::shell::{LegHandle, LegOutput};
+use tacit_legs::{JoinAcceptor, Peer};
 use tacit_playout::Playout;
 use tacit_signaling::payload::PipeMessage;
 use tacit_tor::Target;
@@ -161,6 +161,8 @@ pub(in crate::call) struct Session {
     opening: usize,
     /// Of the side that opens onion legs; of both with TURN legs.
     renewal: Option<Renewal>,
+    /// When which of our legs binds a new one of the peer.
+    to_bind: Vec<(Timestamp, LegIndex, Peer)>,
     /// With TURN legs.
     allocating: Option<Allocating>,
     last_packet: Timestamp,
@@ -280,6 +282,7 @@ impl Call {
             next_leg: 0,
             opening: 0,
             renewal: None,
+            to_bind: Vec::new(),
             allocating: None,
             last_packet: at,
             had_packet: false,
@@ -333,6 +336,7 @@ impl Call {
             }
             s.send_slot(at, self.voice.as_mut());
         }
+        s.bind_due(at);
         if let Some(voice) = self.voice.as_mut() {
             voice.play(&mut s.core, at);
         }

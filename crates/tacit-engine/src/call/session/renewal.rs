@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tacit_paths::{Allowance, Fault, Replacer, Side};
 use tacit_types::limits::MAX_LEGS;
-use tacit_types::{LegIndex, LegKind, Timestamp};
+use tacit_types::{LegIndex, LegKind, Redacted, Timestamp};
 use tokio::sync::Mutex;
 
 use super::super::allocations::OneMore;
@@ -50,7 +50,7 @@ struct Coming {
     /// Relays of its circuit, if they are to be told.
     hops: Option<Vec<String>>,
     /// Of a TURN leg: where it is reached, once that is known.
-    at: Option<SocketAddr>,
+    at: Option<Redacted<SocketAddr>>,
     /// When it came up: a TURN leg when the peer was told of it.
     up: Option<Timestamp>,
 }
@@ -147,7 +147,9 @@ impl Call {
             at: None,
             up: None,
         };
-        let new = s.open_next(&self.shared);
+        // Not for a leg that works: the server would learn that the call goes on.
+        let may_visit = old.is_none_or(|(_, fault)| fault == Fault::Dead);
+        let new = s.open_next(&self.shared, may_visit);
         let Some(renewal) = &mut s.renewal else {
             return;
         };
@@ -195,7 +197,7 @@ impl Call {
     pub(super) fn on_allocated(&self, s: &mut Session, leg: LegIndex, addr: SocketAddr) {
         let coming = s.renewal.as_mut().and_then(|r| r.coming.get_mut(&leg));
         if let Some(coming) = coming {
-            coming.at = Some(addr);
+            coming.at = Some(Redacted::new(addr));
             self.introduce(s, leg);
         }
     }
@@ -210,6 +212,7 @@ impl Call {
             return;
         };
         let at = crate::clock::now();
+        let addr = addr.into_inner();
         let home = s.allocating.as_ref().map(|own| own.address);
         if home != Some(addr.ip()) || !s.core.introduce_leg(leg, addr.port(), at) {
             tracing::debug!(leg = leg.0, "a new leg cannot be told to the peer");
@@ -224,7 +227,8 @@ impl Call {
 
 impl Session {
     /// Opens one more leg, on an index that was never used in this handshake.
-    pub(super) fn open_next(&mut self, shared: &Shared) -> Option<LegIndex> {
+    /// `may_visit`: whether credentials may be fetched for it.
+    pub(super) fn open_next(&mut self, shared: &Shared, may_visit: bool) -> Option<LegIndex> {
         if self.next_leg == u8::MAX {
             return None;
         }
@@ -242,6 +246,7 @@ impl Session {
                 policy: shared.candidates(),
                 outputs: self.output_sender.clone(),
                 report_circuits: shared.report_circuits(),
+                may_visit,
             };
             one_more.open(self.opened_sender.clone());
         }
