@@ -320,7 +320,7 @@ impl<O: Observer> Call<'_, O> {
             self.push(fails_at, Event::Failed(side, leg));
         }
         self.up(side, leg, now);
-        self.strategies[side as usize].replaced(leg);
+        self.strategies[side as usize].replaced(leg, now);
     }
 
     /// A leg is up again. An onion leg's two ends both know it by then; of a TURN leg the other person

@@ -15,6 +15,7 @@
 
 mod donar;
 mod fixed;
+mod opener;
 mod oracle;
 mod tacit;
 
@@ -212,7 +213,7 @@ pub trait Strategy {
     }
 
     /// The new one has taken its place, and its index.
-    fn replaced(&mut self, _leg: u8) {}
+    fn replaced(&mut self, _leg: u8, _now: Timestamp) {}
 }
 
 /// The strategies by name.

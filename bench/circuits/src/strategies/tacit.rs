@@ -1,9 +1,10 @@
 //! `tacit`: the production scheduler, told by production reports that ride in the packets.
 
 use tacit_packet::{MediaTime, ReportCollector};
-use tacit_paths::{Allowance, Config, Replacer, Scheduler};
+use tacit_paths::{Config, Scheduler};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
+use super::opener::Opener;
 use super::{Contents, Copies, Note, Received, Strategy};
 use crate::network::{Network, Side};
 use crate::scenario::{Mode, Scenario};
@@ -17,7 +18,7 @@ pub(super) struct Tacit {
     reports: ReportCollector,
     contents: Contents,
     /// Of the side that opens legs; of onion legs that is who calls.
-    replacer: Option<Replacer>,
+    opener: Option<Opener>,
 }
 
 impl Tacit {
@@ -27,7 +28,6 @@ impl Tacit {
             Mode::Onion => LegKind::Onion,
         };
         let opens = scenario.replace && (kind == LegKind::Turn || side == Side::A);
-        let allowance = Allowance::new(kind, scenario.legs);
         let mut tacit = Self {
             side,
             mode: scenario.mode,
@@ -35,7 +35,7 @@ impl Tacit {
             scheduler: Scheduler::new(Config::new(kind), seed),
             reports: ReportCollector::default(),
             contents: Contents::filled(50_u32.div_ceil(scenario.cells_per_second.max(1))),
-            replacer: opens.then(|| Replacer::new(allowance, Timestamp::ZERO)),
+            opener: opens.then(|| Opener::new(kind, scenario.legs)),
         };
         for leg in 0..tacit.legs {
             tacit.add(Side::A, leg);
@@ -111,21 +111,19 @@ impl Strategy for Tacit {
         } else {
             self.scheduler.remove_peer_leg(index);
         }
-        if let Some(replacer) = self.replacer.as_mut().filter(|_| ours && !up) {
-            replacer.on_gone(index);
+        if let Some(opener) = self.opener.as_mut().filter(|_| ours && !up) {
+            opener.on_gone(index);
         }
     }
 
     fn replace(&mut self, now: Timestamp) -> Option<u8> {
-        let replacer = self.replacer.as_mut()?;
-        let (leg, _) = replacer.next(&self.scheduler, now)?;
+        let leg = self.opener.as_mut()?.next(&self.scheduler, now)?;
         Some(leg.0)
     }
 
-    fn replaced(&mut self, leg: u8) {
-        if let Some(replacer) = &mut self.replacer {
-            // Here a leg keeps its index.
-            replacer.on_up(LegIndex(leg), LegIndex(leg));
+    fn replaced(&mut self, leg: u8, now: Timestamp) {
+        if let Some(opener) = &mut self.opener {
+            opener.on_up(LegIndex(leg), now);
         }
     }
 }

@@ -15,13 +15,12 @@ use std::net::IpAddr;
 use tacit_legs::{CandidateGate, CandidatePolicy, Peer, Roster};
 use tacit_packet::ControlMessage;
 use tacit_paths::Side;
+use tacit_paths::limits::LEG_LINGER;
 use tacit_types::{LegIndex, LegKind, Path, Redacted, Timestamp};
 
 use super::MediaCore;
 use super::media::MediaEvent;
 
-/// What was sent over a leg that rests has come after this time, or is of no use any more.
-const LINGER: Duration = Duration::from_secs(2);
 /// A new leg of ours carries packets to a leg of the peer when one has come from there, which says that
 /// the peer has bound it; or after this time: the peer may be waiting for the same.
 const SHY: Duration = Duration::from_secs(3);
@@ -151,7 +150,7 @@ impl MediaCore {
     fn rest(&mut self, leg: LegIndex, now: Timestamp) {
         self.scheduler.remove_local_leg(leg);
         self.legs.newcomers.remove(&leg);
-        let until = Some(now + LINGER);
+        let until = Some(now + LEG_LINGER);
         self.legs.resting.entry(leg).or_insert(until);
         self.forget_legs();
     }
@@ -240,7 +239,7 @@ impl MediaCore {
             LegKind::Onion => self.rest(leg, now),
             LegKind::Turn => {
                 self.scheduler.remove_peer_leg(leg);
-                self.legs.parting.insert(leg, now + LINGER);
+                self.legs.parting.insert(leg, now + LEG_LINGER);
                 self.forget_legs();
             }
         }

@@ -14,6 +14,7 @@ use tacit_audio::DeviceChoice;
 use tacit_crypto::SessionKeys;
 use tacit_legs::shell::{LegHandle, LegOutput};
 use tacit_legs::{JoinAcceptor, Peer};
+use tacit_paths::limits::REPLACER_INTERVAL;
 use tacit_playout::Playout;
 use tacit_signaling::payload::PipeMessage;
 use tacit_tor::Target;
@@ -46,8 +47,8 @@ const RING_GRACE: Duration = Duration::from_secs(3);
 /// A call whose mailbox server is lost before the first packet has come: so long its legs may still
 /// come up.
 const LINK_GRACE: Duration = Duration::from_secs(5);
-/// The meter reports this often.
-const METER_INTERVAL: Duration = Duration::from_secs(1);
+/// The meter reports this often, and as often legs are looked at.
+const METER_INTERVAL: Duration = REPLACER_INTERVAL;
 
 /// What the person or the engine wants of a call.
 pub(crate) enum CallCommand {

@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
+use tacit_paths::limits::LEG_PROOF;
 use tacit_paths::{Allowance, Fault, Replacer, Side};
 use tacit_types::limits::MAX_LEGS;
 use tacit_types::{LegIndex, LegKind, Redacted, Timestamp};
@@ -24,9 +24,6 @@ use super::{Call, Session};
 use crate::api::Event;
 use crate::credentials::Purse;
 use crate::shared::Shared;
-
-/// A new leg on which nothing was acknowledged for so long after it came up is let go.
-const PROOF: Duration = Duration::from_secs(15);
 
 /// What is being done about bad legs.
 pub(super) struct Renewal {
@@ -116,7 +113,7 @@ impl Renewal {
 
 impl Call {
     /// Lets legs rest whose successors work, opens what is missing, and has a bad leg replaced. To be
-    /// asked once a second.
+    /// asked every [`REPLACER_INTERVAL`](tacit_paths::limits::REPLACER_INTERVAL).
     pub(super) fn renew_legs(&self, s: &mut Session, at: Timestamp) {
         self.settle(s, at);
         let Some(renewal) = &mut s.renewal else {
@@ -170,7 +167,7 @@ impl Call {
         };
         let settled = renewal.take(|leg, _| works(leg));
         let useless = renewal.take(|_, coming| {
-            let waited = |up| at.saturating_since(up) > PROOF;
+            let waited = |up| at.saturating_since(up) > LEG_PROOF;
             coming.up.is_some_and(waited)
         });
         for (_, coming) in &useless {
