@@ -96,7 +96,9 @@ impl Playout {
     ) -> Inserted {
         let frame = frame.0;
         let here = self.next.or(self.newest).unwrap_or(frame);
-        if frame >= here.saturating_add(AHEAD) || frame < here.saturating_sub(ELSEWHERE) {
+        // Not by adding to `here`, which may be the last number there is.
+        let ahead = frame.saturating_sub(here);
+        if ahead >= AHEAD || frame < here.saturating_sub(ELSEWHERE) {
             return self.insert_elsewhere(frame, payload, reach, now);
         }
         self.stranger = None;
