@@ -33,6 +33,8 @@ pub(crate) fn fuzz(args: &FuzzArgs) -> Outcome {
         }
         words.extend([target.into(), grown.into(), seeds.into(), "--".into()]);
         words.push(format!("-max_total_time={}", args.seconds).into());
+        // An endless loop is a finding too, and the fuzzer's own limit is twenty minutes.
+        words.push("-timeout=20".into());
         // cargo-fuzz needs the sanitizer's switches, which stable rustc has but hides.
         cargo(&words).env("RUSTC_BOOTSTRAP", "1").run()?;
     }
