@@ -243,6 +243,23 @@ impl Circuit {
             .max(at + self.stalls.remaining(at) + self.floor)
     }
 
+    /// What a packet takes on average that is sent at `at`, by how long its queues are over seconds and
+    /// minutes, without what changes from packet to packet; with `stalls`, by those that have begun, too.
+    /// Of the moment that was [settled](Self::settle) for.
+    pub(crate) fn level(&mut self, at: f64, stalls: bool) -> f64 {
+        let [circuit, slow, fast] = self.queue_spread;
+        let level = circuit * self.queue.at(at) + slow * self.slow.at(at);
+        let queueing = self.queue_scale * (level + fast * fast / 2.0).exp();
+        let busy = self.relays.iter().filter(|relay| relay.phase.is_some());
+        let runs = KIST / 2.0 * busy.count() as f64;
+        let stalled = if stalls {
+            self.stalls.remaining(at)
+        } else {
+            0.0
+        };
+        self.floor + queueing + runs + stalled
+    }
+
     /// Takes what has happened by `at`, so that peeks from then on need not: nothing may be sent
     /// earlier any more. Does not change what comes out.
     pub(crate) fn settle(&mut self, at: f64) {
@@ -354,5 +371,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// What the level leaves out is new with each packet, and is nothing on average.
+    #[test]
+    fn a_level_is_what_packets_take_on_average() {
+        let (mut off, mut size, mut of) = (0.0, 0.0, 0.0);
+        for circuit in 0..100 {
+            let seeds = Seeds { guard: 1, circuit };
+            let mut setting = Setting::between(Place::De, Place::De);
+            setting.nagle = [false; 2];
+            let mut circuit = Circuit::new(&MODEL, seeds, Direction::Up, &setting);
+            for second in 0..50 {
+                let now = f64::from(second) * 1_000.0;
+                circuit.settle(now);
+                let level = circuit.level(now, true);
+                assert!(level >= circuit.level(now, false));
+                // What still stalls is another matter.
+                let off_by = circuit.pass(now) - now - level;
+                if circuit.stalls.remaining(now) == 0.0 {
+                    (off, size, of) = (off + off_by, size + off_by.abs(), of + 1.0);
+                }
+            }
+        }
+        assert!(off.abs() < 0.1 * size, "{} of {}", off / of, size / of);
     }
 }

@@ -85,6 +85,15 @@ impl Line {
         }
     }
 
+    /// What a packet takes at this moment, as far as that does not change from packet to packet: of a
+    /// recording, which says nothing about that, what it takes.
+    fn level(&mut self, at: f64, stalls: bool) -> f64 {
+        match self {
+            Self::Model(circuit) => circuit.level(at, stalls),
+            Self::Replay(replay, floor) => replay.clone().pass(at, *floor) - at,
+        }
+    }
+
     fn lone(&mut self, at: f64) -> f64 {
         match self {
             Self::Model(circuit) => circuit.lone(at),
@@ -346,6 +355,22 @@ impl Network {
     ) -> Option<Timestamp> {
         let leg = self.leg(side, leg)?;
         Some(from_ms(leg.lines[direction as usize].earliest(ms(at))))
+    }
+
+    /// What a packet takes on this half at `at`, for which the circuits were [settled](Self::settle), as far
+    /// as that lasts; and if `stalls`, what its stalls hold up now. `None` while there is no circuit.
+    pub(crate) fn level(
+        &mut self,
+        side: Side,
+        leg: LegIndex,
+        direction: Direction,
+        at: Timestamp,
+        stalls: bool,
+    ) -> Option<Duration> {
+        let at = ms(at);
+        let leg = self.leg_up(side, leg, at)?;
+        let level = leg.lines[direction as usize].level(at, stalls);
+        Some(Duration::from_secs_f64(level.max(0.0) / 1e3))
     }
 }
 

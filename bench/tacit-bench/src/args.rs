@@ -109,7 +109,11 @@ pub(crate) struct Scene {
     /// Use the half of the traces that is for tuning, not the one for scoring.
     #[arg(long, requires = "traces")]
     tuning: bool,
-    /// Strategies, separated by commas.
+    /// Strategies, separated by commas. Two more can be asked for that are no contestants, since no call
+    /// can know what they do: told-levels and told-stalls are tacit's scheduler over tacit's circuits,
+    /// told by the simulator at every moment how long each circuit's queues are over seconds and
+    /// minutes; and told-stalls which stalls have begun, too. told-stalls-150 hears it 150 ms late. They
+    /// say how much of the distance to the oracle better knowledge of circuits could bring.
     #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
     strategies: Vec<Kind>,
     /// What all calls are drawn from.

@@ -49,15 +49,15 @@ impl Contender {
 
     /// Whether its packets are ours, with DRED in each.
     const fn is_ours(self) -> bool {
-        matches!(self.strategy, Kind::Tacit) || self.foresees()
+        matches!(self.strategy, Kind::Tacit) || self.knows()
     }
 
-    /// Whether it knows the future of the circuits that `tacit` has.
-    const fn foresees(self) -> bool {
-        matches!(self.strategy, Kind::Oracle | Kind::Bound)
+    /// Whether it knows what only the simulator can know of the circuits that `tacit` has.
+    const fn knows(self) -> bool {
+        matches!(self.strategy, Kind::Oracle | Kind::Bound | Kind::Told(_))
     }
 
-    /// Whether circuits are replaced in its calls: `tacit` has that done, and who foresees gets
+    /// Whether circuits are replaced in its calls: `tacit` has that done, and who knows more gets
     /// exactly its circuits. The others keep those that they begin with, as published.
     pub(crate) const fn replaces(self, scenario: &Scenario) -> bool {
         scenario.replace && self.is_ours()
@@ -101,7 +101,7 @@ impl Plan {
     #[must_use]
     pub const fn cells_of(&self, contender: Contender) -> u32 {
         match contender.strategy {
-            Kind::Tacit => self.scenario.cells_per_second,
+            Kind::Tacit | Kind::Told(_) => self.scenario.cells_per_second,
             other => other.cells_per_second(),
         }
     }
@@ -202,7 +202,7 @@ impl Plan {
 
 /// When `tacit` has which circuits replaced in this call, for who is to have the same.
 fn renewals(scenario: &Scenario, contender: Contender, seed: u64) -> Vec<Renewal> {
-    if contender.foresees() && scenario.replace {
+    if contender.knows() && scenario.replace {
         run(scenario, Kind::Tacit, seed, &mut ()).renewals
     } else {
         Vec::new()

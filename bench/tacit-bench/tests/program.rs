@@ -82,6 +82,25 @@ fn what_run_wrote_is_reported_as_compare_does() {
     assert!(rows.clone().count() == 9 && rows.all(|row| columns(row) == header));
 }
 
+/// They have `tacit`'s circuits, and are no contestants.
+#[test]
+fn who_is_told_is_simulated_if_asked_for() {
+    let arguments = "--minutes 1 --calls 2 --quiet --json --seed 4";
+    let asked = said(&bench(&format!(
+        "compare {arguments} --strategies tacit,told-levels,told-stalls-150"
+    )));
+    let row = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let rows: Vec<_> = asked.lines().map(row).collect();
+    let names: Vec<_> = rows.iter().map(|row| row["strategy"].clone()).collect();
+    assert_eq!(names, ["tacit", "told-levels", "told-stalls-150"]);
+    let replaced = &rows[0]["replacements"];
+    assert!(replaced.as_f64() > Some(0.0));
+    assert!(rows.iter().all(|row| row["replacements"] == *replaced));
+    let unasked = said(&bench(&format!("compare {SMALL} --json")));
+    assert!(!unasked.contains("told"));
+    assert!(complaint("compare --strategies told").contains("unknown strategy"));
+}
+
 /// The line that is documented: names and nesting.
 #[test]
 fn a_line_has_the_fields_that_are_promised() {

@@ -126,6 +126,32 @@ fn better_legs_are_used_more_often_and_none_twice_in_a_row() {
 }
 
 /// The slot clock may be slower: what counts is time.
+/// Nothing is ever reported, so nothing else is known.
+#[test]
+fn what_is_assumed_counts_as_known() {
+    let mut scheduler = Scheduler::new(Config::new(LegKind::Onion), 5);
+    for leg in 0..4 {
+        assert!(scheduler.add_path(path(leg, leg)));
+    }
+    let mut used = [[0; 4]; 2];
+    for slot in 0..400_u32 {
+        let now = Timestamp::from_micros(SLOT * u64::from(slot));
+        let half = usize::from(slot >= 200);
+        for leg in 0..4 {
+            let slow = (leg < 2) == (half == 0);
+            let takes = Duration::from_millis(if slow { 900 } else { 100 });
+            scheduler.assume(Side::Local, LegIndex(leg), takes, now);
+        }
+        let slot = SlotNumber(slot);
+        let choice = scheduler.choose(slot, now).expect("has legs");
+        assert_ne!(choice.reason, ChoiceReason::Blind);
+        scheduler.on_sent(slot, choice.path, now);
+        used[half][usize::from(choice.path.sender.0)] += 1;
+    }
+    // Every leg is tried once.
+    assert_eq!(used, [[1, 1, 99, 99], [100, 100, 0, 0]]);
+}
+
 #[test]
 fn half_as_many_packets_take_the_better_legs() {
     let mean = |every: u32| {

@@ -9,6 +9,7 @@
 //! | `tacit` | 20 ms | the production scheduler |
 //! | `oracle` | 20 ms | each packet on the path on which it really arrives first |
 //! | `bound` | 20 ms | the same if packets did not disturb each other: out of reach |
+//! | `told-levels`, `told-stalls` | 20 ms | no contestants: `tacit`, told how good circuits are ([`Told`]) |
 //!
 //! The baselines are written from the published descriptions (Donar: NSDI 2022 and its slides; TorFone:
 //! its documentation), in our own code.
@@ -18,6 +19,7 @@ mod fixed;
 mod opener;
 mod oracle;
 mod tacit;
+mod told;
 
 use core::fmt;
 use core::str::FromStr;
@@ -233,10 +235,63 @@ pub enum Kind {
     Oracle,
     /// The path on which it would if it were the only one.
     Bound,
+    /// The production scheduler, told what it would have to learn.
+    Told(Told),
+}
+
+/// What `tacit`'s scheduler is told of its circuits by the simulator, to see what knowing it is worth: no
+/// call can know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Told {
+    /// The stalls that have begun too, beside how long queues are over seconds and minutes: then nothing
+    /// is learnt from the peer any more. Never what is new with each packet.
+    pub stalls: bool,
+    /// By how many ms it is out of date.
+    pub late: u16,
+}
+
+impl Told {
+    /// Levels, and levels and stalls, at once.
+    pub const BOTH: [Self; 2] = [Self::now(false), Self::now(true)];
+
+    const fn now(stalls: bool) -> Self {
+        Self { stalls, late: 0 }
+    }
+
+    const LEVELS: &str = "told-levels";
+    const STALLS: &str = "told-stalls";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (stalls, rest) = match text.strip_prefix(Self::LEVELS) {
+            Some(rest) => (false, rest),
+            None => (true, text.strip_prefix(Self::STALLS)?),
+        };
+        let late = match rest.strip_prefix('-') {
+            Some(late) => late.parse().ok()?,
+            None if rest.is_empty() => 0,
+            None => return None,
+        };
+        Some(Self { stalls, late })
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.stalls {
+            Self::STALLS
+        } else {
+            Self::LEVELS
+        };
+        f.write_str(name)?;
+        if self.late > 0 {
+            write!(f, "-{}", self.late)?;
+        }
+        Ok(())
+    }
 }
 
 impl Kind {
-    /// All, in the order in which they are shown.
+    /// All that are compared, in the order in which they are shown.
     pub const ALL: [Self; 7] = [
         Self::Single,
         Self::Torfone,
@@ -260,6 +315,7 @@ impl Kind {
             Self::Tacit => Box::new(tacit::Tacit::new(side, scenario, seed)),
             Self::Oracle => Box::new(Oracle::new(Disturbance::Real, side, scenario)),
             Self::Bound => Box::new(Oracle::new(Disturbance::None, side, scenario)),
+            Self::Told(told) => Box::new(told::Informed::new(told, side, scenario, seed)),
         }
     }
 
@@ -268,14 +324,20 @@ impl Kind {
     pub const fn cells_per_second(self) -> u32 {
         match self {
             Self::Single | Self::DonarAlternate => 25,
-            Self::Torfone | Self::DonarDouble | Self::Tacit | Self::Oracle | Self::Bound => 50,
+            Self::Torfone
+            | Self::DonarDouble
+            | Self::Tacit
+            | Self::Oracle
+            | Self::Bound
+            | Self::Told(_) => 50,
         }
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+        let name = match self {
+            Self::Told(told) => return f.pad(&told.to_string()),
             Self::Single => "single",
             Self::Torfone => "torfone",
             Self::DonarAlternate => "donar-alternate",
@@ -283,7 +345,8 @@ impl fmt::Display for Kind {
             Self::Tacit => "tacit",
             Self::Oracle => "oracle",
             Self::Bound => "bound",
-        })
+        };
+        f.pad(name)
     }
 }
 
@@ -296,6 +359,8 @@ impl FromStr for Kind {
     type Err = UnknownStrategy;
     fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
         let known = Self::ALL.into_iter().find(|kind| kind.to_string() == text);
-        known.ok_or_else(|| UnknownStrategy(text.to_owned()))
+        known
+            .or_else(|| Told::parse(text).map(Self::Told))
+            .ok_or_else(|| UnknownStrategy(text.to_owned()))
     }
 }

@@ -1,5 +1,7 @@
 //! `tacit`: the production scheduler, told by production reports that ride in the packets.
 
+use core::time::Duration;
+
 use tacit_packet::{MediaTime, ReportCollector};
 use tacit_paths::{Config, Scheduler};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
@@ -22,17 +24,19 @@ pub(super) struct Tacit {
 }
 
 impl Tacit {
+    /// As it is shipped.
     pub(super) fn new(side: Side, scenario: &Scenario, seed: u64) -> Self {
-        let kind = match scenario.mode {
-            Mode::Turn => LegKind::Turn,
-            Mode::Onion => LegKind::Onion,
-        };
+        Self::with(Config::new(kind(scenario.mode)), side, scenario, seed)
+    }
+
+    pub(super) fn with(config: Config, side: Side, scenario: &Scenario, seed: u64) -> Self {
+        let kind = kind(scenario.mode);
         let opens = scenario.replace && (kind == LegKind::Turn || side == Side::A);
         let mut tacit = Self {
             side,
             mode: scenario.mode,
             legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
-            scheduler: Scheduler::new(Config::new(kind), seed),
+            scheduler: Scheduler::new(config, seed),
             reports: ReportCollector::default(),
             contents: Contents::filled(50_u32.div_ceil(scenario.cells_per_second.max(1))),
             opener: opens.then(|| Opener::new(kind, scenario.legs)),
@@ -62,8 +66,33 @@ impl Tacit {
         }
     }
 
+    /// A leg of that side is known to take this long at this moment.
+    pub(super) fn assume(&mut self, side: Side, leg: u8, takes: Duration, now: Timestamp) {
+        let side = if side == self.side {
+            tacit_paths::Side::Local
+        } else {
+            tacit_paths::Side::Peer
+        };
+        self.scheduler.assume(side, LegIndex(leg), takes, now);
+    }
+
+    /// A packet of the other side has arrived, which will be reported; nothing is learnt from it.
+    pub(super) fn note_arrival(&mut self, packet: &Received<'_>, now: Timestamp) {
+        let slot = SlotNumber(packet.packet);
+        self.reports
+            .record(slot, packet.path, Self::media_time(now));
+    }
+
     fn media_time(now: Timestamp) -> MediaTime {
         MediaTime::from_elapsed(now.saturating_since(Timestamp::ZERO))
+    }
+}
+
+/// What legs of a mode are called in production.
+pub(super) const fn kind(mode: Mode) -> LegKind {
+    match mode {
+        Mode::Turn => LegKind::Turn,
+        Mode::Onion => LegKind::Onion,
     }
 }
 
@@ -91,9 +120,7 @@ impl Strategy for Tacit {
     }
 
     fn receive(&mut self, packet: Received<'_>, now: Timestamp) {
-        let slot = SlotNumber(packet.packet);
-        self.reports
-            .record(slot, packet.path, Self::media_time(now));
+        self.note_arrival(&packet, now);
         self.scheduler.on_arrival(packet.path, now);
         if let Note::Arrivals { sent_at, reports } = packet.note {
             self.scheduler

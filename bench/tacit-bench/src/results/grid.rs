@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use tacit_bench::hearing::Buffer;
 use tacit_bench::sim::{Contender, Plan};
-use tacit_circuits::strategies::Kind;
+use tacit_circuits::strategies::{Kind, Told};
 use tacit_circuits::{CORRELATION, Client, Clients, MODEL, Mode, Place, Scenario};
 
 /// Circuits a side with `turn`, and in all with `onion`, in the goals; Donar has as many.
@@ -31,6 +31,8 @@ pub(crate) const KEPT: &str = "kept";
 pub(crate) const KEPT_LONG: &str = "kept-90-minutes";
 pub(crate) const KEPT_CELLS: &str = "kept-25-cells";
 pub(crate) const KEPT_SAME_GUARDS: [&str; 2] = ["kept-correlation-0.15", "kept-correlation-0.3"];
+/// The scheduler told what it would have to learn, with the circuits of [`BASE`].
+pub(crate) const TOLD: &str = "told";
 /// Those that were published.
 pub(crate) const BASELINES: &str = "baselines";
 /// The same with real speech.
@@ -182,6 +184,7 @@ impl Grid {
         let published = Contender::all_of(&[Single, Torfone, DonarAlternate, DonarDouble]);
         let own = |kind| Contender::new(kind, Buffer::DONAR);
         let mut scenes = vec![
+            beside(TOLD, &Told::BOTH.map(Kind::Told), &|_| {}),
             beside(BASELINES, &[], &|_| {}).with(published),
             self.scene(ALOUD_BESIDE, mode, &[], |_| {})
                 .with(vec![own(DonarDouble), own(Single)])

@@ -66,6 +66,14 @@ fn text(grid: &Grid, program: &Program, calls: &Calls, live: &LiveTor) -> String
         "\n### What replacing does\n\n`donar-*` keep their 12 links, as published. Of both people together; with `onion` a pair of circuits is one.\n\n",
     );
     page.push_str(&tables::replaced(calls));
+    let _ = write!(
+        page,
+        "\n### How much of the distance to the oracle can be had\n\n\
+         Over {} calls of 5 minutes, the same circuits at the same times for all four. *Told* is no contestant: the production scheduler, to which the simulator tells at every moment how long each circuit's queues are over seconds and minutes (levels), and which stalls have begun, without any delay. \
+         No call can know that, and better feedback than this there is not. What the oracle is ahead of it knows each single packet's queues, which are new within 45 ms ([0014](decisions/0014-scheduler-policy.md)).\n\n",
+        grid.beside,
+    );
+    page.push_str(&tables::told(calls));
     for mode in MODES {
         let _ = write!(page, "\n## `{mode}`\n\n");
         page.push_str(&tables::strategies(mode, calls));

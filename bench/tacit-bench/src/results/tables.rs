@@ -9,14 +9,14 @@ use tacit_bench::line::CallLine;
 use tacit_bench::row::{EAR_LIMIT, GOOD, INTERACTIVE, Row};
 use tacit_bench::summary;
 use tacit_bench::text::{ms, ms_around, or_dash, percent, share};
-use tacit_circuits::strategies::Kind;
+use tacit_circuits::strategies::{Kind, Told};
 use tacit_circuits::{CORRELATION, Mode};
 
 use super::goals::{self, Goal, Reading, Unit, Value};
 use super::grid::{
     ALOUD, ALOUD_BESIDE, BASE, BASELINES, C_TOR, CELLS, DE_US, EIGHT_LEGS, FLOORS, HEADLINE,
-    HEADLINE_EIGHT_LEGS, KEPT, LONG, MODES, NO_NAGLE, OUR_CLIENT, SAME_GUARDS, TODAY, TWO_GUARDS,
-    US_US,
+    HEADLINE_EIGHT_LEGS, KEPT, LONG, MODES, NO_NAGLE, OUR_CLIENT, SAME_GUARDS, TODAY, TOLD,
+    TWO_GUARDS, US_US,
 };
 use super::{Calls, LiveTor};
 
@@ -127,6 +127,39 @@ pub(super) fn replaced(calls: &Calls) -> String {
         "*unlike circuits*: `tacit` that replaces ÷ `oracle` with the 12 that its call begins with",
         &ratio((BASE, Tacit), (KEPT, Oracle)),
     );
+    table
+}
+
+/// What knowing circuits better would bring, with the same circuits.
+pub(super) fn told(calls: &Calls) -> String {
+    use Kind::{Oracle, Tacit};
+    let mut table = String::from(
+        "| | `turn`: network p50 | p99, median call | ÷ `oracle` | `onion`: network p50 | p99, median call | ÷ `oracle` |\n|---|---|---|---|---|---|---|\n",
+    );
+    let [levels, stalls] = Told::BOTH.map(Kind::Told);
+    for (what, scene, kind) in [
+        ("`tacit`", BASE, Tacit),
+        ("told levels", TOLD, levels),
+        ("told levels and stalls", TOLD, stalls),
+        ("`oracle`", BASE, Oracle),
+    ] {
+        let cells = MODES.map(|mode| {
+            let number = calls.ours(mode, TOLD, levels).len();
+            let first = |calls| <[CallLine]>::get(calls, ..number).unwrap_or_default();
+            let these = first(calls.ours(mode, scene, kind));
+            let oracles = first(calls.ours(mode, BASE, Oracle));
+            let row = Row::of(these).map(|row| {
+                let interval = row.intervals.network_p99_median_call;
+                let p99 = ms_around(row.network_ms.p99_median_call, interval);
+                [ms(row.network_ms.p50), p99]
+            });
+            let [p50, p99] = row.map_or([None, None], |cells| cells.map(Some));
+            let ratio = goals::medians(these, oracles, network_p99);
+            let ratio = ratio.map(|value| with_interval(Unit::Ratio, value));
+            [p50, p99, ratio].map(or_dash)
+        });
+        let _ = writeln!(table, "| {what} | {} |", cells.as_flattened().join(" | "));
+    }
     table
 }
 

@@ -7,13 +7,13 @@ use tacit_bench::hearing::Buffer;
 use tacit_bench::line::{CallLine, Millis, Setting};
 use tacit_bench::sim::Contender;
 use tacit_circuits::Mode;
-use tacit_circuits::strategies::Kind;
+use tacit_circuits::strategies::{Kind, Told};
 
 use super::goals::{self, CIRCUITS_KEPT, Reading, SHIPPED};
 use super::grid::{
-    ALOUD, BASE, CELLS, Grid, KEPT, KEPT_SAME_GUARDS, LONG, SAME_GUARDS, Scene, TUNING,
+    ALOUD, BASE, CELLS, Grid, KEPT, KEPT_SAME_GUARDS, LONG, SAME_GUARDS, Scene, TOLD, TUNING,
 };
-use super::{Cache, Calls, key};
+use super::{Cache, Calls, key, tables};
 
 const MODE: Mode = Mode::Turn;
 
@@ -118,6 +118,30 @@ fn each_goal_is_taken_from_its_own_calls() {
     close(CIRCUITS_KEPT, "call ÷ `donar-double`", 0.88, false);
     close(CIRCUITS_KEPT, "own `oracle`", 1.21, true);
     close(CIRCUITS_KEPT, "correlation 0.15", 0.75, true);
+}
+
+/// All over the calls that were told: the others of `tacit` and the oracle are left out.
+#[test]
+fn what_is_told_is_compared_over_the_same_calls() {
+    let [levels, stalls] = Told::BOTH.map(Kind::Told);
+    let (base, told) = (scene(BASE), scene(TOLD));
+    let all = Calls(HashMap::from([
+        calls(&base, Kind::Tacit, &[180, 200, 220, 900, 900]),
+        calls(&base, Kind::Oracle, &[80, 100, 120, 700, 700]),
+        calls(&told, levels, &[170, 190, 210]),
+        calls(&told, stalls, &[160, 180, 200]),
+    ]));
+    let table = tables::told(&all);
+    for (what, p99, ratio) in [
+        ("`tacit`", 200, "2.00"),
+        ("told levels", 190, "1.90"),
+        ("told levels and stalls", 180, "1.80"),
+        ("`oracle`", 100, "1.00"),
+    ] {
+        let row = format!("| {what} | 100 | {p99} (");
+        let line = table.lines().find(|line| line.starts_with(&row));
+        assert!(line.is_some_and(|line| line.contains(ratio)), "{table}");
+    }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use core::time::Duration;
 
 use tacit_packet::{ArrivalReport, MediaTime};
-use tacit_types::{LegKind, Timestamp};
+use tacit_types::{LegIndex, LegKind, Timestamp};
 
 use super::{Origin, Scheduler};
 use crate::blame::Accusations;
 use crate::delay;
-use crate::leg::{Leg, Legs};
+use crate::leg::{Leg, Legs, Side};
 use crate::limits::{LEGS, ROUND_TRIP_MAX_MICROS};
 use crate::sent::Sent;
 
@@ -28,6 +28,27 @@ impl Scheduler {
             self.on_report(sent_at, report, now);
         }
         self.advance_horizon(sent_at, now);
+    }
+
+    /// Whoever knows how long this half of a path takes at this moment says so: it counts as known for
+    /// certain, whatever was measured, until something is measured or said again. Both clocks have to be
+    /// in step.
+    ///
+    /// Nobody in a call knows this. It is here so that the policy can be asked how well it would do if
+    /// somebody did.
+    pub fn assume(&mut self, side: Side, index: LegIndex, takes: Duration, now: Timestamp) {
+        self.origin.get_or_insert(Origin {
+            local: Timestamp::ZERO,
+            peer: MediaTime::from_elapsed(Duration::ZERO),
+        });
+        self.last_feedback = Some(now);
+        let legs = match side {
+            Side::Local => &mut self.local,
+            Side::Peer => &mut self.peer,
+        };
+        if let Some(leg) = legs.get_mut(index) {
+            leg.delay.assume(1e6 * takes.as_secs_f64(), now);
+        }
     }
 
     fn on_report(&mut self, sent_at: MediaTime, report: &ArrivalReport, now: Timestamp) {
