@@ -54,6 +54,8 @@ pub(crate) const TODAY: &str = "today";
 /// Whose Tor client everybody has, and nobody's Nagle.
 pub(crate) const OUR_CLIENT: &str = "our-client";
 pub(crate) const C_TOR: &str = "c-tor";
+/// Tacit's client where nothing can be acknowledged at once.
+pub(crate) const DELAYED_ACKS: &str = "delayed-acks";
 pub(crate) const NO_NAGLE: &str = "no-nagle";
 pub(crate) const DE_US: &str = "de-us";
 pub(crate) const US_US: &str = "us-us";
@@ -203,6 +205,9 @@ impl Grid {
             }),
             beside(C_TOR, &[Tacit], &|plan| {
                 plan.scenario.clients = Clients::All(Client::CTor);
+            }),
+            beside(DELAYED_ACKS, &[Tacit], &|plan| {
+                plan.scenario.quick_ack = false;
             }),
             beside(NO_NAGLE, &both, &|plan| plan.scenario.nagle = false),
             beside(DE_US, &both, &|plan| {

@@ -14,9 +14,9 @@ use tacit_circuits::{CORRELATION, Mode};
 
 use super::goals::{self, Goal, Reading, Unit, Value};
 use super::grid::{
-    ALOUD, ALOUD_BESIDE, BASE, BASELINES, C_TOR, CELLS, DE_US, EIGHT_LEGS, FLOORS, HEADLINE,
-    HEADLINE_EIGHT_LEGS, KEPT, LONG, MODES, NO_NAGLE, OUR_CLIENT, SAME_GUARDS, TODAY, TOLD,
-    TWO_GUARDS, US_US,
+    ALOUD, ALOUD_BESIDE, BASE, BASELINES, C_TOR, CELLS, DE_US, DELAYED_ACKS, EIGHT_LEGS, FLOORS,
+    HEADLINE, HEADLINE_EIGHT_LEGS, KEPT, LONG, MODES, NO_NAGLE, OUR_CLIENT, SAME_GUARDS, TODAY,
+    TOLD, TWO_GUARDS, US_US,
 };
 use super::{Calls, LiveTor};
 
@@ -274,6 +274,11 @@ pub(super) fn beside(calls: &Calls) -> String {
         line(what, scene, Tacit);
         line(what, scene, DonarDouble);
     }
+    line(
+        "delayed acknowledgements (macOS, Windows)",
+        DELAYED_ACKS,
+        Tacit,
+    );
     line("over C tor", C_TOR, Tacit);
     line("over Tacit's Tor client", OUR_CLIENT, DonarDouble);
     for (scene, factor) in FLOORS {
