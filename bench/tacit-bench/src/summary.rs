@@ -56,13 +56,25 @@ pub fn share(count: usize, of: usize) -> (f64, [f64; 2]) {
     (value, wilson(count, of))
 }
 
-/// A value over calls and its 95 % interval, by drawing calls with replacement; `None` of no calls.
-/// `value` gets the numbers of the calls, so that what is compared over them stays paired. The draws
-/// are always the same; those in which the value is not a number are left out, and if it is none over
-/// all calls there is no result.
+/// How often calls are drawn again for an interval.
+pub const DRAWS: usize = 1_000;
+
+/// A value over calls, by drawing calls with replacement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resampled {
+    /// Over all calls.
+    pub value: f64,
+    /// 95 % interval.
+    pub interval: [f64; 2],
+    /// Of [`DRAWS`], those in which the value was not a number: the interval is of the others.
+    pub left_out: usize,
+}
+
+/// A value over calls and its 95 % interval; `None` of no calls, and if it is not a number over all of
+/// them. `value` gets the numbers of the calls, so that what is compared over them stays paired. The
+/// draws are always the same.
 #[must_use]
-pub fn paired_interval(calls: usize, value: impl Fn(&[usize]) -> f64) -> Option<(f64, [f64; 2])> {
-    const DRAWS: usize = 1_000;
+pub fn paired_interval(calls: usize, value: impl Fn(&[usize]) -> f64) -> Option<Resampled> {
     if calls == 0 {
         return None;
     }
@@ -75,9 +87,11 @@ pub fn paired_interval(calls: usize, value: impl Fn(&[usize]) -> f64) -> Option<
         .collect();
     values.retain(|value| value.is_finite());
     let all: Vec<usize> = (0..calls).collect();
-    let value = Some(value(&all)).filter(|value| value.is_finite())?;
-    let interval = [0.025, 0.975].map(|p| quantile(&mut values, p));
-    Some((value, interval))
+    Some(Resampled {
+        value: Some(value(&all)).filter(|value| value.is_finite())?,
+        interval: [0.025, 0.975].map(|p| quantile(&mut values, p)),
+        left_out: DRAWS - values.len(),
+    })
 }
 
 #[cfg(test)]
@@ -100,10 +114,25 @@ mod tests {
     fn drawing_again_gives_the_interval_of_a_mean() {
         let numbers: Vec<f64> = (0..400).map(|n| f64::from(n % 20)).collect();
         let mean = |drawn: &[usize]| drawn.iter().map(|n| numbers[*n]).sum::<f64>() / 400.0;
-        let (value, [low, high]) = paired_interval(400, mean).unwrap();
+        let drawn = paired_interval(400, mean).unwrap();
+        let [low, high] = drawn.interval;
         // The standard deviation is 5.77.
-        assert!((value - 9.5).abs() < 1e-9);
-        assert!((value - low - 0.565).abs() < 0.1 && (high - value - 0.565).abs() < 0.1);
+        assert!((drawn.value - 9.5).abs() < 1e-9 && drawn.left_out == 0);
+        assert!(
+            (drawn.value - low - 0.565).abs() < 0.1 && (high - drawn.value - 0.565).abs() < 0.1
+        );
         assert_eq!(paired_interval(0, mean), None);
+    }
+
+    #[test]
+    fn draws_without_a_value_are_counted() {
+        // Two calls are drawn in four ways, one of which has the first one only.
+        let without = |drawn: &[usize]| match drawn {
+            [0, 0] => f64::NAN,
+            _ => 1.0,
+        };
+        let drawn = paired_interval(2, without).unwrap();
+        assert!(drawn.left_out.abs_diff(DRAWS / 4) < 60, "{drawn:?}");
+        assert_eq!(paired_interval(2, |_| f64::NAN), None);
     }
 }

@@ -3,7 +3,7 @@
 use tacit_bench::html::{ear_p50, ear_p99, network_p99};
 use tacit_bench::line::CallLine;
 use tacit_bench::row::{EAR_LIMIT, GOOD, INTERACTIVE, NEVER};
-use tacit_bench::summary::{paired_interval, quantile, share};
+use tacit_bench::summary::{Resampled, paired_interval, quantile, share};
 use tacit_circuits::Mode;
 use tacit_circuits::strategies::Kind;
 
@@ -17,6 +17,44 @@ use super::grid::{
 pub(crate) struct Value {
     pub(crate) value: f64,
     pub(crate) interval: [f64; 2],
+    /// Draws that say nothing, of those that the interval would be of.
+    pub(crate) left_out: usize,
+}
+
+impl From<Resampled> for Value {
+    fn from(drawn: Resampled) -> Self {
+        Self {
+            value: drawn.value,
+            interval: drawn.interval,
+            left_out: drawn.left_out,
+        }
+    }
+}
+
+/// What calls say of a goal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Measured {
+    NotRun,
+    /// They were run, and there is nothing that could be measured.
+    Nothing,
+    As(Value),
+}
+
+impl Measured {
+    /// The value, if there is one.
+    pub(crate) const fn value(self) -> Option<Value> {
+        match self {
+            Self::As(value) => Some(value),
+            Self::NotRun | Self::Nothing => None,
+        }
+    }
+}
+
+impl From<Option<Value>> for Measured {
+    /// Of what can be measured wherever there are calls.
+    fn from(value: Option<Value>) -> Self {
+        value.map_or(Self::NotRun, Self::As)
+    }
 }
 
 /// What a goal's numbers are.
@@ -28,8 +66,8 @@ pub(crate) enum Unit {
     Ratio,
 }
 
-/// Takes a value out of the calls; `None` if they were not run.
-type Measure = Box<dyn Fn(&Calls, Mode) -> Option<Value>>;
+/// Takes a value out of the calls.
+type Measure = Box<dyn Fn(&Calls, Mode) -> Measured>;
 
 /// One row of the table.
 pub(crate) struct Goal {
@@ -42,23 +80,23 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    fn new(
+    fn new<M: Into<Measured>>(
         what: impl Into<String>,
         unit: Unit,
         limits: [f64; 2],
-        measure: impl Fn(&Calls, Mode) -> Option<Value> + 'static,
+        measure: impl Fn(&Calls, Mode) -> M + 'static,
     ) -> Self {
         Self {
             what: what.into(),
             unit,
             at_least: unit == Unit::Share,
             limits,
-            measure: Box::new(measure),
+            measure: Box::new(move |calls, mode| measure(calls, mode).into()),
         }
     }
 
-    /// What the calls gave; `None` if they were not run.
-    pub(crate) fn measure(&self, calls: &Calls, mode: Mode) -> Option<Value> {
+    /// What the calls gave.
+    pub(crate) fn measure(&self, calls: &Calls, mode: Mode) -> Measured {
         (self.measure)(calls, mode)
     }
 
@@ -232,8 +270,7 @@ fn pick(values: &[f64], drawn: &[usize]) -> Vec<f64> {
 }
 
 fn interval_of(calls: usize, value: impl Fn(&[usize]) -> f64) -> Option<Value> {
-    let (value, interval) = paired_interval(calls, value)?;
-    Some(Value { value, interval })
+    paired_interval(calls, value).map(Value::from)
 }
 
 /// Calls below a limit.
@@ -250,7 +287,11 @@ pub(crate) fn good(calls: &[CallLine]) -> Option<Value> {
 
 fn shared(count: usize, of: usize) -> Option<Value> {
     let (value, interval) = share(count, of);
-    (of > 0).then_some(Value { value, interval })
+    (of > 0).then_some(Value {
+        value,
+        interval,
+        left_out: 0,
+    })
 }
 
 /// Ratio of the medians over the same calls.
@@ -262,17 +303,20 @@ pub(crate) fn medians(ours: &[CallLine], theirs: &[CallLine], column: Column) ->
 }
 
 /// How much of what the oracle has over Donar ours has too.
-fn gained(calls: &Calls, mode: Mode, scene: &str, donars: &str) -> Option<Value> {
+fn gained(calls: &Calls, mode: Mode, scene: &str, donars: &str) -> Measured {
     use Kind::{DonarDouble, Oracle, Tacit};
     let [ours, donar, oracle] = [(scene, Tacit), (donars, DonarDouble), (scene, Oracle)]
         .map(|(scene, kind)| values(calls.ours(mode, scene, kind), network_p99));
     gain(&ours, &donar, &oracle)
 }
 
-/// The same of their 99th percentiles; `None` if there is nothing to be gained.
-fn gain(ours: &[f64], donar: &[f64], oracle: &[f64]) -> Option<Value> {
+/// The same of their 99th percentiles.
+fn gain(ours: &[f64], donar: &[f64], oracle: &[f64]) -> Measured {
     let number = ours.len().min(donar.len()).min(oracle.len());
-    interval_of(number, |drawn| {
+    if number == 0 {
+        return Measured::NotRun;
+    }
+    let value = interval_of(number, |drawn| {
         let share = |values: &[f64]| {
             let good = drawn.iter().filter(|call| values[**call] < INTERACTIVE);
             good.count() as f64
@@ -283,7 +327,8 @@ fn gain(ours: &[f64], donar: &[f64], oracle: &[f64]) -> Option<Value> {
         } else {
             f64::NAN
         }
-    })
+    });
+    value.map_or(Measured::Nothing, Measured::As)
 }
 
 /// Share of `donar-double`'s calls below its bar, with the two guards it was published with.
@@ -306,16 +351,18 @@ mod tests {
                 .map(|n| if n < good { 300.0 } else { 400.0 })
                 .collect()
         };
-        let half = gain(&calls(80), &calls(60), &calls(100)).unwrap();
+        let half = gain(&calls(80), &calls(60), &calls(100)).value().unwrap();
         assert!((half.value - 0.5).abs() < 1e-9);
         assert!(half.interval[0] > 0.2 && half.interval[1] < 0.8);
-        let worse = gain(&calls(50), &calls(60), &calls(100)).unwrap();
+        let worse = gain(&calls(50), &calls(60), &calls(100)).value().unwrap();
         assert!(worse.value < 0.0);
         assert_eq!(
             gain(&calls(10), &calls(60), &calls(60)),
-            None,
+            Measured::Nothing,
             "nothing to be gained"
         );
+        let little = gain(&calls(60), &calls(60), &calls(61)).value().unwrap();
+        assert!(little.left_out > 300 && little.left_out < 450, "{little:?}");
     }
 
     #[test]
@@ -335,7 +382,7 @@ mod tests {
         assert!(
             goals
                 .iter()
-                .all(|goal| goal.measure(&nothing, turn).is_none())
+                .all(|goal| goal.measure(&nothing, turn) == Measured::NotRun)
         );
     }
 }

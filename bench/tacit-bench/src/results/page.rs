@@ -40,6 +40,7 @@ pub(super) fn write(
     let missed = goals::all(goals::SHIPPED).into_iter().flat_map(|goal| {
         MODES.map(|mode| {
             goal.measure(calls, mode)
+                .value()
                 .map(|v| goal.is_reached(mode, v.value))
         })
     });
@@ -96,14 +97,13 @@ fn precondition(calls: &Calls) -> String {
     );
     for mode in MODES {
         let _ = match goals::donars_own(calls, mode) {
-            Some(Value {
-                value,
-                interval: [low, high],
-            }) => {
-                let word = if is_premise(&Value {
+            Some(share) => {
+                let Value {
                     value,
                     interval: [low, high],
-                }) {
+                    ..
+                } = share;
+                let word = if is_premise(&share) {
                     "within"
                 } else {
                     "**outside**"
@@ -174,7 +174,7 @@ fn about(grid: &Grid, program: &Program) -> String {
          How it is simulated, and what the figures mean, is in [Benchmarks](benchmarks.md).\n\n{warning}\
          - `de` to `de`, {LEGS} legs, 50 packets a second and direction, correlation 0, one guard for `tacit` and two for `donar-*`, unless said otherwise. `tacit` replaces bad circuits in the course of a call, as it is shipped; `oracle` has exactly its circuits, the same at the same times; `donar-*` keep the 12 that they begin with. Seed {seed}; program {}{commit}.\n\
          - {calls} calls of 5 minutes; {long} of {minutes} minutes; {beside} for what stands beside the goals; {aloud} with real speech (a quarter as many of the baselines), four segments of ten seconds each.\n\
-         - In brackets: 95 % intervals over calls, Wilson's for shares, by resampling paired calls for ratios. All calls speak the same two recordings, from different places: intervals hold what circuits differ in, not voices.\n\n",
+         - In brackets: 95 % intervals over calls, Wilson's for shares, by resampling paired calls for ratios: draws in which the oracle gains nothing on Donar say nothing, are left out, and counted. All calls speak the same two recordings, from different places: intervals hold what circuits differ in, not voices.\n\n",
         "circuits.md", arguments, program.hash,
     )
 }

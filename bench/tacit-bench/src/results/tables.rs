@@ -12,7 +12,7 @@ use tacit_bench::text::{ms, ms_around, or_dash, percent, share};
 use tacit_circuits::strategies::{Kind, Told};
 use tacit_circuits::{CORRELATION, Mode};
 
-use super::goals::{self, Goal, Reading, Unit, Value};
+use super::goals::{self, Goal, Measured, Reading, Unit, Value};
 use super::grid::{
     ALOUD, ALOUD_BESIDE, BASE, BASELINES, C_TOR, CELLS, DE_US, DELAYED_ACKS, EIGHT_LEGS, FLOORS,
     HEADLINE, HEADLINE_EIGHT_LEGS, KEPT, LONG, MODES, NO_NAGLE, OUR_CLIENT, SAME_GUARDS, TODAY,
@@ -28,16 +28,18 @@ pub(super) fn goals(calls: &Calls, reading: Reading) -> String {
     for goal in goals::all(reading) {
         let _ = write!(table, "| {} |", goal.what);
         for mode in MODES {
-            let value = goal.measure(calls, mode);
+            let measured = goal.measure(calls, mode);
+            let value = measured.value();
             let sign = if goal.at_least { "≥" } else { "≤" };
             let limit = number(goal.unit, goal.limit(mode));
             let good = value.map(|value| goal.is_reached(mode, value.value));
             reached += usize::from(good == Some(true));
             run += usize::from(good.is_some());
-            let word = match good {
-                Some(true) => "reached",
-                Some(false) => "**missed**",
-                None => "no figure",
+            let word = match (good, measured) {
+                (Some(true), _) => "reached",
+                (Some(false), _) => "**missed**",
+                (None, Measured::Nothing) => "not measurable",
+                (None, _) => "not run",
             };
             let _ = write!(
                 table,
@@ -57,8 +59,12 @@ fn shown(goal: &Goal, value: Option<Value>) -> String {
 
 fn with_interval(unit: Unit, value: Value) -> String {
     let [low, high] = value.interval;
+    let left_out = match value.left_out {
+        0 => String::new(),
+        draws => format!(", {draws} of {} draws left out", summary::DRAWS),
+    };
     format!(
-        "{} ({}–{})",
+        "{} ({}–{}{left_out})",
         number(unit, value.value),
         bare(unit, low),
         number(unit, high)

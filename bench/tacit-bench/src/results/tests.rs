@@ -65,7 +65,7 @@ fn calls(scene: &Scene, kind: Kind, p99s: &[usize]) -> (String, Vec<CallLine>) {
 fn measured(calls: &Calls, reading: Reading, part: &str) -> (f64, bool) {
     let goals = goals::all(reading);
     let goal = goals.iter().find(|goal| goal.what.contains(part)).unwrap();
-    let value = goal.measure(calls, MODE).unwrap();
+    let value = goal.measure(calls, MODE).value().unwrap();
     let [low, high] = value.interval;
     assert!(low <= value.value && value.value <= high, "{part}");
     (value.value, goal.is_reached(MODE, value.value))
