@@ -125,7 +125,6 @@ fn better_legs_are_used_more_often_and_none_twice_in_a_row() {
     }
 }
 
-/// The slot clock may be slower: what counts is time.
 /// Nothing is ever reported, so nothing else is known.
 #[test]
 fn what_is_assumed_counts_as_known() {
@@ -152,6 +151,7 @@ fn what_is_assumed_counts_as_known() {
     assert_eq!(used, [[1, 1, 99, 99], [100, 100, 0, 0]]);
 }
 
+/// The slot clock may be slower: what counts is time.
 #[test]
 fn half_as_many_packets_take_the_better_legs() {
     let mean = |every: u32| {
