@@ -1,12 +1,12 @@
 //! One simulated call: two people, a strategy each, and the circuits between them.
 //!
 //! ```text
-//!   slot ─► strategy A ─► copies ─► up half ─► middle ─► down half ─► guard ─► strategy B
-//!           strategy B ─► copies ─► …                                       ─► strategy A
+//!   slot ─► strategy A ─► copies ─► up half ─► exit ─► middle ─► down half ─► guard ─► strategy B
+//!           strategy B ─► copies ─► …                                               ─► strategy A
 //! ```
 //!
-//! Events happen in the order of their times, so that each half, and each guard's connection to its
-//! client, is given its packets in the order in which they come to it.
+//! Events happen in the order of their times, so that each half, each exit's connection to the TURN
+//! server, and each guard's to its client, is given its packets in the order in which they come to it.
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -115,6 +115,8 @@ enum Event {
     Asked(Side, u8),
     /// The circuit that replaces this one is built: the one that was asked for with this number.
     Built(Side, u8, usize),
+    /// Comes to the connection between its exit and the TURN server.
+    Exit(Flight),
     /// Comes to the second half.
     Middle(Flight),
     /// Comes to the connection between the guard and its client.
@@ -130,6 +132,8 @@ pub(crate) struct Call<'a, O> {
     observer: &'a mut O,
     queue: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
     queued: u64,
+    /// What follows an up half: where nothing waits behind exits, the second half at once.
+    after_up: fn(Flight) -> Event,
     notes: Vec<Note>,
     free: Vec<usize>,
     frames: [Frames; 2],
@@ -179,6 +183,7 @@ pub fn run_with<O: Observer>(
         observer,
         queue: BinaryHeap::new(),
         queued: 0,
+        after_up: scenario.exit().map_or(Event::Middle, |_| Event::Exit),
         notes: Vec::new(),
         free: Vec::new(),
         frames: [Frames::default(), Frames::default()],
@@ -225,6 +230,7 @@ impl<O: Observer> Call<'_, O> {
         };
         match event {
             Event::Slot(side, packet) => self.slot(side, packet, now),
+            Event::Exit(flight) => self.leave_exit(flight, now),
             Event::Middle(flight) => self.forward(flight, now),
             Event::Guard(flight) => self.leave_guard(flight, now),
             Event::Arrives(flight) => self.arrive(flight, now),
@@ -265,7 +271,7 @@ impl<O: Observer> Call<'_, O> {
                 continue;
             }
             let at = self.network.send(side, path.sender, Direction::Up, now);
-            self.fly(at, flight, Event::Middle);
+            self.fly(at, flight, self.after_up);
         }
         self.push(now + contents.interval, Event::Slot(side, packet + 1));
         let replace = self.strategies[side as usize].replace(now);
@@ -349,6 +355,15 @@ impl<O: Observer> Call<'_, O> {
             Some(at) => self.push(at, event(flight)),
             None => self.free.push(flight.note),
         }
+    }
+
+    fn leave_exit(&mut self, flight: Flight, now: Timestamp) {
+        let (side, leg) = (flight.from, flight.path.sender);
+        let same = self.network.replaced(side, leg) == flight.replaced[0];
+        let at = same
+            .then(|| self.network.leave_exit(side, leg, now))
+            .flatten();
+        self.fly(at, flight, Event::Middle);
     }
 
     fn forward(&mut self, flight: Flight, now: Timestamp) {

@@ -47,9 +47,9 @@ pub struct Setting {
     /// Stretches the floor: onion circuits have longer halves.
     pub floor_factor: f64,
     /// Whether Nagle's algorithm is on, as in tor's sockets, on the first and on the last hop, for this
-    /// circuit by itself. In between, connections are busy with other traffic, and nothing waits for
-    /// it. In a call the hop between client and guard is a [`Connection`](crate::Connection), which is
-    /// shared.
+    /// circuit by itself, as the fit has it. In between, connections are busy with other traffic, and
+    /// nothing waits for it. In a call both hops are a [`Connection`](crate::Connection), which both
+    /// directions and, at the guard, all circuits share.
     pub nagle: [bool; 2],
     /// Packets that fill a segment on each of these two hops.
     pub in_segment: [f64; 2],

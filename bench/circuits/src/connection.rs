@@ -1,13 +1,20 @@
-//! The connection between a person's Tor and a guard: one for all legs behind that guard, so that what
-//! Nagle's algorithm holds on it are the packets of all of them together.
+//! A TCP connection that carries packets both ways, so that acknowledgements ride with them:
+//!
+//! - between a person's Tor and a guard, one for all legs behind that guard: what Nagle's algorithm holds
+//!   on it are the packets of all of them together;
+//! - between an exit and a TURN server, one for each leg.
 //!
 //! ```text
-//!   client   1──╮  2   3──╮          all times are by the client's clock: a packet of the guard is
-//!                ╲ │  ╱    ╲         where it will be when it comes to the client
-//!   guard         ╰┼─╯      ╰──
-//!                  2 waits until 1 is acknowledged: by the first packet that comes
-//!                  the other way after 1 was there, or by a delayed acknowledgement
+//!   near end   1──╮  2   3──╮          all times are by the near end's clock: a packet of the far end is
+//!   (client,       ╲ │  ╱    ╲         where it will be when it comes to the near end
+//!   server)         ╲│ ╱      ╲
+//!   far end          ╰┼╯       ╰──
+//!   (guard,          2 waits until 1 is acknowledged: by the first packet that comes
+//!   exit)            the other way after 1 was there, or by a delayed acknowledgement
 //! ```
+//!
+//! Up is from the near end to the far one: on an exit's connection that is what the server sends, whose
+//! clock counts there.
 
 use tacit_types::Timestamp;
 
@@ -23,11 +30,20 @@ const DELAYED: u64 = 0xc1;
 /// How the two ends treat the connection. C tor, and so every relay, sets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ends {
-    /// Whether Nagle's algorithm holds what the client sends, and what the guard does.
+    /// Whether Nagle's algorithm holds what the near end sends, and what the far one does.
     pub held: [bool; 2],
-    /// Whether the client acknowledges at once (`TCP_QUICKACK`), without waiting for something to send
+    /// Whether the near end acknowledges at once (`TCP_QUICKACK`), without waiting for something to send
     /// along.
     pub quick_ack: bool,
+}
+
+impl Ends {
+    /// A TURN server turns Nagle's algorithm off and acknowledges when its kernel likes; an exit, as
+    /// every relay, turns nothing off.
+    pub(crate) const SERVER_AND_EXIT: Self = Self {
+        held: [false, true],
+        quick_ack: false,
+    };
 }
 
 /// One direction.
@@ -56,11 +72,13 @@ struct Way {
 }
 
 impl Way {
-    fn comes(&mut self, at: f64) {
+    /// Mean time between the last packets, if one comes at `at`.
+    fn spacing_with(&self, at: f64) -> f64 {
         if self.came_at.is_finite() {
-            self.spacing += SPACING_GAIN * (at - self.came_at - self.spacing);
+            self.spacing + SPACING_GAIN * (at - self.came_at - self.spacing)
+        } else {
+            self.spacing
         }
-        self.came_at = at;
     }
 
     /// When the next packet comes, `after` this at the earliest, if it comes as those before it did.
@@ -81,17 +99,34 @@ impl Way {
         self.answered_at.min(carried) + self.back
     }
 
-    fn leave(&mut self, at: f64, other: &Self) -> f64 {
-        if !self.held {
-            return self.left(at, other);
-        }
-        if let Some(leaves) = self.segment.joined(at) {
-            return leaves;
-        }
-        let acked_at = self.acked_at(at, other);
-        let leaves = self.segment.begin(at, self.spacing, acked_at);
-        self.segment.open();
-        self.left(leaves, other)
+    fn pass(&mut self, at: f64, other: &Self) -> f64 {
+        self.spacing = self.spacing_with(at);
+        self.came_at = at;
+        let leaves = if !self.held {
+            self.left(at, other)
+        } else if let Some(leaves) = self.segment.joined(at) {
+            leaves
+        } else {
+            let acked_at = self.acked_at(at, other);
+            let leaves = self.segment.begin(at, self.spacing, acked_at);
+            self.segment.open();
+            self.left(leaves, other)
+        };
+        self.left_at = leaves.max(self.left_at);
+        self.left_at
+    }
+
+    /// What [`pass`](Self::pass) would say, which changes nothing.
+    fn peek(&self, at: f64, other: &Self) -> f64 {
+        let mut segment = self.segment.clone();
+        let leaves = if !self.held {
+            at
+        } else if let Some(leaves) = segment.joined(at) {
+            leaves
+        } else {
+            segment.begin(at, self.spacing_with(at), self.acked_at(at, other))
+        };
+        leaves.max(self.left_at)
     }
 
     /// A segment leaves.
@@ -127,8 +162,13 @@ impl Connection {
     /// Between a client in this place and the guard that this seed stands for.
     #[must_use]
     pub fn new(params: &Params, guard: u64, client: Place, ends: Ends) -> Self {
-        let spread = (params.ack_spread * gauss(derive(guard, SPREAD))).exp();
-        let round_trip = params.ack_distance * guard_floor(params, guard, client) * spread;
+        Self::over(params, guard, guard_floor(params, guard, client), ends)
+    }
+
+    /// Drawn from `seed`, on the way of circuits that have this one-way floor.
+    pub(crate) fn over(params: &Params, seed: u64, floor: f64, ends: Ends) -> Self {
+        let spread = (params.ack_spread * gauss(derive(seed, SPREAD))).exp();
+        let round_trip = params.ack_distance * floor * spread;
         let way = |way: Direction| {
             let (there, back, delay) = match way {
                 Direction::Up => (round_trip, 0.0, params.ack_delay * spread),
@@ -141,7 +181,7 @@ impl Connection {
                 back,
                 delay,
                 jitter: params.ack_jitter,
-                random: Random::new(derive(derive(guard, DELAYED), way as u64)),
+                random: Random::new(derive(derive(seed, DELAYED), way as u64)),
                 segment: Segment::new(PACKETS_IN_SEGMENT),
                 heard_at: f64::NEG_INFINITY,
                 answered_at: f64::NEG_INFINITY,
@@ -156,8 +196,8 @@ impl Connection {
         }
     }
 
-    /// A packet goes up at `at`, and leaves then; or it comes down, would be at the client at `at` if the
-    /// guard held nothing, and is there then. Moments of both directions must not go back.
+    /// A packet goes up at `at`, and leaves then; or it comes down, would be at the near end at `at` if
+    /// the far one held nothing, and is there then. Moments of both directions must not go back.
     pub fn pass(&mut self, direction: Direction, at: Timestamp) -> Timestamp {
         from_ms(self.pass_ms(direction, ms(at)))
     }
@@ -168,21 +208,34 @@ impl Connection {
             Direction::Up => (up, down),
             Direction::Down => (down, up),
         };
-        way.comes(at);
-        way.left_at = way.leave(at, other).max(way.left_at);
-        if other.carried_at.is_none() && way.left_at >= other.heard_at {
-            other.carried_at = Some(way.left_at);
+        let left_at = way.pass(at, other);
+        if other.carried_at.is_none() && left_at >= other.heard_at {
+            other.carried_at = Some(left_at);
         }
-        way.left_at
+        left_at
     }
 
-    /// When a packet would leave that goes up at `at`, which changes nothing.
-    pub(crate) fn peek_up(&self, at: f64) -> f64 {
-        let [up, _] = &self.ways;
-        if up.held {
-            return self.clone().pass_ms(Direction::Up, at);
+    /// What [`pass`](Self::pass) would say of a packet that comes at `at` after these, which changes
+    /// nothing.
+    pub(crate) fn peek_ms(
+        &self,
+        direction: Direction,
+        before: impl Iterator<Item = f64>,
+        at: f64,
+    ) -> f64 {
+        let mut before = before.peekable();
+        if before.peek().is_some() {
+            let mut connection = self.clone();
+            for at in before {
+                connection.pass_ms(direction, at);
+            }
+            return connection.pass_ms(direction, at);
         }
-        at.max(up.left_at)
+        let [up, down] = &self.ways;
+        match direction {
+            Direction::Up => up.peek(at, down),
+            Direction::Down => down.peek(at, up),
+        }
     }
 }
 
@@ -291,15 +344,55 @@ mod tests {
             for (gap, down) in steps {
                 now += gap;
                 let way = if down { Direction::Down } else { Direction::Up };
-                let told = connection.peek_up(now);
+                let told = connection.peek_ms(way, core::iter::empty(), now);
                 let leaves = connection.pass_ms(way, now);
-                prop_assert!(down || told.to_bits() == leaves.to_bits());
+                prop_assert_eq!(told.to_bits(), leaves.to_bits());
                 prop_assert!(leaves >= now && leaves >= before[way as usize]);
                 // Each segment waits for a delayed acknowledgement at most. How many wait behind each
                 // other is bounded too: after a dozen packets at one moment, the mean spacing says that
                 // they fill their segments.
                 prop_assert!(leaves <= now + 8.0 * 70.0, "{}", leaves - now);
                 before[way as usize] = leaves;
+            }
+        }
+
+        #[test]
+        fn an_exit_holds_what_comes_before_the_acknowledgement_and_no_longer(
+            steps in proptest::collection::vec((0.0..120.0_f64, any::<bool>()), 1..300),
+        ) {
+            let mut exit = connection(Ends::SERVER_AND_EXIT);
+            let (mut now, mut before) = (0.0, f64::NEG_INFINITY);
+            for (gap, server) in steps {
+                now += gap;
+                if server {
+                    let sent = exit.pass_ms(Direction::Up, now);
+                    prop_assert_eq!(sent.to_bits(), now.to_bits(), "the server holds nothing");
+                    continue;
+                }
+                let leaves = exit.pass_ms(Direction::Down, now);
+                prop_assert!(leaves >= now && leaves >= before, "order is kept");
+                if before < now - 70.0 {
+                    prop_assert_eq!(leaves.to_bits(), now.to_bits(), "all is acknowledged");
+                } else if before < now {
+                    // The distance there and back, and the server's timer.
+                    prop_assert!(leaves <= before + 70.0 + 1e-9, "{}", leaves - before);
+                }
+                before = leaves;
+            }
+        }
+
+        #[test]
+        fn nobody_who_turns_it_off_holds_anything(
+            steps in proptest::collection::vec((0.0..40.0_f64, any::<bool>()), 1..300),
+        ) {
+            let mut ends = Ends::SERVER_AND_EXIT;
+            ends.held = [false; 2];
+            let mut exit = connection(ends);
+            let mut now = 0.0;
+            for (gap, server) in steps {
+                now += gap;
+                let way = if server { Direction::Up } else { Direction::Down };
+                prop_assert_eq!(exit.pass_ms(way, now).to_bits(), now.to_bits());
             }
         }
     }

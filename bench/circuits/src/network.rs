@@ -1,5 +1,5 @@
-//! The circuits of one call: both people's, each with its two directions, and the connections to their
-//! guards, which are shared.
+//! The circuits of one call: both people's, each with its two directions, the connections to their
+//! guards, which are shared, and those of exits to the TURN server, one for each circuit.
 //!
 //! ```text
 //!           shared        up ──►            down ──►        shared
@@ -21,6 +21,7 @@ use crate::scenario::{Client, Mode, Scenario};
 use crate::trace::Replay;
 
 const HOUR: f64 = 3_600_000.0;
+const EXIT: u64 = 0xe817;
 
 /// One of the two people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +115,8 @@ impl Line {
 struct Leg {
     /// By direction.
     lines: [Line; 2],
+    /// Between its exit and the TURN server, if anything waits there. None with recorded circuits.
+    exit: Option<Connection>,
     random: Random,
     generation: u64,
     /// How often it was replaced by the call's own wish: what was on its way then is lost.
@@ -149,10 +152,11 @@ impl Network {
         let leg = |side: Side, index: usize| {
             let own = derive(derive(seed, side as u64), index as u64);
             let mut random = Random::new(own);
-            let lines = lines(scenario, seed, side, index, 0);
+            let (lines, exit) = circuit(scenario, seed, side, index, 0);
             let fails_at = random.exponential(HOUR / scenario.failures_per_hour);
             Leg {
                 lines,
+                exit,
                 random,
                 generation: 0,
                 replaced: 0,
@@ -228,7 +232,7 @@ impl Network {
         let leg = &mut self.legs[side as usize][index];
         leg.generation += 1;
         leg.fails_at = ms(up_at) + leg.random.exponential(HOUR / per_hour);
-        leg.lines = lines(&self.scenario, self.seed, side, index, leg.generation);
+        (leg.lines, leg.exit) = circuit(&self.scenario, self.seed, side, index, leg.generation);
     }
 
     fn leg(&self, side: Side, leg: LegIndex) -> Option<&Leg> {
@@ -258,9 +262,9 @@ impl Network {
         connections.get_mut(guard)
     }
 
-    /// Sends on one half; `None` if the packet is lost with its circuit. What goes down has yet to
-    /// [leave its guard](Self::leave_guard): returned is when it would be at the client if nothing held
-    /// it there.
+    /// Sends on one half; `None` if the packet is lost with its circuit. What goes up has yet to
+    /// [leave its exit](Self::leave_exit), what goes down [its guard](Self::leave_guard): returned is when
+    /// it would be at the other half, or at the client, if nothing held it there.
     pub(crate) fn send(
         &mut self,
         side: Side,
@@ -276,8 +280,46 @@ impl Network {
             at = connection.pass_ms(direction, at);
         }
         let leg = self.legs[side as usize].get_mut(usize::from(leg.0))?;
+        if direction == Direction::Down
+            && let Some(exit) = &mut leg.exit
+        {
+            // The server holds nothing. What it sends takes acknowledgements along.
+            at = exit.pass_ms(Direction::Up, at);
+        }
         let arrives = leg.lines[direction as usize].pass(at);
         leg.unless_failed(arrives)
+    }
+
+    /// A packet that would be at the TURN server at `at` if its exit held nothing is there then; `None`
+    /// if it is lost with its circuit. To be asked in order of time.
+    pub(crate) fn leave_exit(
+        &mut self,
+        side: Side,
+        leg: LegIndex,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let leg = self.leg_up(side, leg, ms(at))?;
+        let Some(exit) = &mut leg.exit else {
+            return Some(at);
+        };
+        let leaves = exit.pass_ms(Direction::Down, ms(at));
+        leg.unless_failed(leaves)
+    }
+
+    /// What [`leave_exit`](Self::leave_exit) will say of a packet that comes there at `at`, if these of
+    /// its leg's come `before` it and the server's as they came last.
+    pub(crate) fn peek_exit(
+        &self,
+        side: Side,
+        leg: LegIndex,
+        before: impl Iterator<Item = Timestamp>,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let leg = self.leg(side, leg)?;
+        let Some(exit) = &leg.exit else {
+            return Some(at);
+        };
+        leg.unless_failed(exit.peek_ms(Direction::Down, before.map(ms), ms(at)))
     }
 
     /// A packet that would be at the client at `at` if its guard held nothing is there then; `None` if
@@ -319,7 +361,9 @@ impl Network {
     ) -> Option<Timestamp> {
         let sent = ms(at);
         let at = match direction {
-            Direction::Up => self.connection(side, leg).map_or(sent, |c| c.peek_up(sent)),
+            Direction::Up => self.connection(side, leg).map_or(sent, |connection| {
+                connection.peek_ms(direction, core::iter::empty(), sent)
+            }),
             Direction::Down => sent,
         };
         let leg = self.leg_up(side, leg, sent)?;
@@ -384,32 +428,40 @@ fn person(seed: u64, side: Side) -> u64 {
     derive(seed, 0xa0 + side as u64)
 }
 
-/// Both directions of one circuit.
-fn lines(scenario: &Scenario, seed: u64, side: Side, index: usize, generation: u64) -> [Line; 2] {
+/// Both directions of one circuit, and the connection of its exit.
+fn circuit(
+    scenario: &Scenario,
+    seed: u64,
+    side: Side,
+    index: usize,
+    generation: u64,
+) -> ([Line; 2], Option<Connection>) {
     let guard = guard(scenario, seed, side, index);
     let circuit = derive(derive(person(seed, side), index as u64), generation);
     let seeds = Seeds { guard, circuit };
-    let line = |direction: Direction| {
-        let setting = setting(scenario, side, direction);
-        let circuit = Circuit::new(&scenario.params, seeds, direction, &setting);
-        match &scenario.traces {
-            None => Line::Model(circuit),
-            Some((traces, part)) => {
-                let floor = Duration::as_secs_f64(&circuit.floor()) * 1e3;
-                let drawn = derive(seeds.circuit, direction as u64);
-                Line::Replay(traces.draw(*part, drawn), floor)
-            }
-        }
+    let setting = setting(scenario, side);
+    let of = |direction| Circuit::new(&scenario.params, seeds, direction, &setting);
+    let modelled = [Direction::Up, Direction::Down].map(of);
+    let floor = Duration::as_secs_f64(&modelled[0].floor()) * 1e3;
+    let Some((traces, part)) = &scenario.traces else {
+        let seed = derive(circuit, EXIT);
+        let exit = |ends| Connection::over(&scenario.params, seed, floor, ends);
+        return (modelled.map(Line::Model), scenario.exit().map(exit));
     };
-    [line(Direction::Up), line(Direction::Down)]
+    let replay = |direction: Direction| {
+        let drawn = derive(circuit, direction as u64);
+        Line::Replay(traces.draw(*part, drawn), floor)
+    };
+    ([Direction::Up, Direction::Down].map(replay), None)
 }
 
-fn setting(scenario: &Scenario, side: Side, direction: Direction) -> Setting {
+fn setting(scenario: &Scenario, side: Side) -> Setting {
     let place = scenario.places[side as usize];
     // The server or rendezvous is taken to be near the relays: each half has its own person's place.
     let mut setting = Setting::between(place, crate::Place::De);
     setting.floor_factor = scenario.floor_factor;
     setting.correlation = scenario.correlation;
-    setting.nagle = scenario.nagle_hops(direction);
+    // Its two ends are connections, which both directions or several circuits share.
+    setting.nagle = [false; 2];
     setting
 }

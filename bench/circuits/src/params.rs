@@ -96,7 +96,7 @@ pub const MODEL: Params = Params {
 };
 
 /// Goes into every result; changes whenever a number above or a step of the model does.
-pub const VERSION: &str = "tacit-circuits/3";
+pub const VERSION: &str = "tacit-circuits/4";
 
 /// The correlation that results are headlined with: the middle of 0 to 0.3, all of which the published
 /// shares allow.

@@ -4,7 +4,6 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use crate::circuit::Direction;
 use crate::connection::Ends;
 use crate::params::{MODEL, Params};
 use crate::place::Place;
@@ -158,14 +157,10 @@ impl Scenario {
         }
     }
 
-    /// On which hops of a circuit by itself Nagle's algorithm holds packets: between exit and TURN
-    /// server, up. The server turns it off, and a rendezvous joins two relays, whose connection is busy
-    /// with other traffic. The hop between client and guard is not the circuit's own.
-    pub(crate) fn nagle_hops(&self, direction: Direction) -> [bool; 2] {
-        [
-            false,
-            self.nagle && self.mode == Mode::Turn && direction == Direction::Up,
-        ]
+    /// How the connection between an exit and the TURN server is treated, if anything waits there. A
+    /// rendezvous joins two relays, whose connection is busy with other traffic.
+    pub(crate) fn exit(&self) -> Option<Ends> {
+        (self.nagle && self.mode == Mode::Turn).then_some(Ends::SERVER_AND_EXIT)
     }
 
     /// How the connection to a guard is treated by this client.
@@ -182,15 +177,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_exits_hold_packets_of_one_circuit() {
-        let hops = |mode, nagle| {
-            let mut scenario = Scenario::new(mode);
-            scenario.nagle = nagle;
-            [Direction::Up, Direction::Down].map(|way| scenario.nagle_hops(way))
-        };
-        assert_eq!(hops(Mode::Turn, true), [[false, true], [false; 2]]);
-        assert_eq!(hops(Mode::Onion, true), [[false; 2]; 2]);
-        assert_eq!(hops(Mode::Turn, false), [[false; 2]; 2]);
+    fn exits_hold_what_they_send_to_turn_servers() {
+        let mut scenario = Scenario::new(Mode::Turn);
+        assert_eq!(scenario.exit().map(|ends| ends.held), Some([false, true]));
+        scenario.nagle = false;
+        assert_eq!(scenario.exit(), None);
+        assert_eq!(Scenario::new(Mode::Onion).exit(), None);
     }
 
     #[test]

@@ -20,8 +20,10 @@ use crate::scenario::{Mode, Scenario};
 /// A packet that is on an up half.
 #[derive(Clone, Copy, Debug)]
 struct Flying {
-    /// When it comes to the down half.
+    /// When it comes to its exit's connection, and to the down half.
+    exit: Timestamp,
     middle: Timestamp,
+    up: LegIndex,
     down: LegIndex,
 }
 
@@ -29,9 +31,16 @@ struct Flying {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Foreseen {
     arrives: Timestamp,
-    middle: Timestamp,
-    up: LegIndex,
+    up: Upwards,
     down: LegIndex,
+}
+
+/// What becomes of it on an up half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Upwards {
+    middle: Timestamp,
+    leg: LegIndex,
+    exit: Timestamp,
 }
 
 /// What packets do to each other.
@@ -53,7 +62,7 @@ pub(super) struct Oracle {
     /// In the order in which they come to the down halves.
     flying: Vec<Flying>,
     /// The up halves of the packet that is looked at, earliest first.
-    ups: Vec<(Timestamp, LegIndex)>,
+    ups: Vec<Upwards>,
     /// The down halves, by when what comes off the first up half can be there.
     downs: Vec<(Timestamp, LegIndex)>,
 }
@@ -76,11 +85,11 @@ impl Oracle {
         network.settle(self.side, now);
         self.ups.clear();
         for up in (0..self.legs).map(LegIndex) {
-            let middle = self.up(network, up, now);
-            self.ups.extend(middle.map(|middle| (middle, up)));
+            let up = self.up(network, up, now);
+            self.ups.extend(up);
         }
         self.ups.sort_unstable();
-        let first = self.ups.first()?.0;
+        let first = self.ups.first()?.middle;
         self.downs.clear();
         for down in (0..self.legs).map(LegIndex) {
             let earliest = self.earliest(network, first, down);
@@ -88,13 +97,13 @@ impl Oracle {
         }
         self.downs.sort_unstable();
         let mut best: Option<Foreseen> = None;
-        for (middle, up) in self.ups.iter().copied() {
-            if best.is_some_and(|best| best.arrives < middle) {
+        for up in self.ups.iter().copied() {
+            if best.is_some_and(|best| best.arrives < up.middle) {
                 break;
             }
             best = match self.mode {
-                Mode::Onion => self.down(network, best, (middle, up), up),
-                Mode::Turn => self.any_down(network, best, (middle, up)),
+                Mode::Onion => self.down(network, best, up, up.leg),
+                Mode::Turn => self.any_down(network, best, up),
             };
         }
         best
@@ -104,7 +113,7 @@ impl Oracle {
         &self,
         network: &mut Network,
         mut best: Option<Foreseen>,
-        up: (Timestamp, LegIndex),
+        up: Upwards,
     ) -> Option<Foreseen> {
         for (earliest, down) in self.downs.iter().copied() {
             // What comes to them later than the first is not there earlier.
@@ -120,15 +129,24 @@ impl Oracle {
         network.earliest(self.side.other(), down, Direction::Down, at)
     }
 
-    /// When the packet comes to the down half. What went up before it has gone up already.
-    fn up(&self, network: &mut Network, up: LegIndex, now: Timestamp) -> Option<Timestamp> {
-        match self.disturbance {
-            Disturbance::None => network.lone(self.side, up, Direction::Up, now),
+    /// When the packet comes to the down half. What went up before it has gone up already, but need not
+    /// have come to its exit.
+    fn up(&self, network: &mut Network, leg: LegIndex, now: Timestamp) -> Option<Upwards> {
+        let (side, direction) = (self.side, Direction::Up);
+        let (exit, middle) = match self.disturbance {
+            Disturbance::None => {
+                let middle = network.lone(side, leg, direction, now)?;
+                (middle, middle)
+            }
             Disturbance::Real => {
                 let none = core::iter::empty();
-                network.peek(self.side, up, Direction::Up, none, now, None)
+                let exit = network.peek(side, leg, direction, none, now, None)?;
+                let before = self.flying.iter().filter(|packet| packet.up == leg);
+                let before = before.map(|packet| packet.exit).filter(|at| *at > now);
+                (exit, network.peek_exit(side, leg, before, exit)?)
             }
-        }
+        };
+        Some(Upwards { middle, leg, exit })
     }
 
     /// The better of `best` and the path with this down half.
@@ -136,10 +154,10 @@ impl Oracle {
         &self,
         network: &mut Network,
         best: Option<Foreseen>,
-        (middle, up): (Timestamp, LegIndex),
+        up: Upwards,
         down: LegIndex,
     ) -> Option<Foreseen> {
-        let (side, direction) = (self.side.other(), Direction::Down);
+        let (side, direction, middle) = (self.side.other(), Direction::Down, up.middle);
         let Some(earliest) = self.earliest(network, middle, down) else {
             return best;
         };
@@ -154,19 +172,22 @@ impl Oracle {
             Disturbance::None => network.lone(side, down, direction, middle),
             Disturbance::Real => network.peek(side, down, direction, before, middle, limit),
         };
-        let this = arrives.map(|arrives| Foreseen {
-            arrives,
-            middle,
-            up,
-            down,
-        });
+        let this = arrives.map(|arrives| Foreseen { arrives, up, down });
         best.into_iter().chain(this).min()
     }
 
     fn take_off(&mut self, packet: Foreseen) {
-        let Foreseen { middle, down, .. } = packet;
+        let Foreseen { up, down, .. } = packet;
+        let Upwards { middle, leg, exit } = up;
         let place = self.flying.partition_point(|other| other.middle <= middle);
-        self.flying.insert(place, Flying { middle, down });
+        let up = leg;
+        let packet = Flying {
+            exit,
+            middle,
+            up,
+            down,
+        };
+        self.flying.insert(place, packet);
     }
 }
 
@@ -180,7 +201,7 @@ impl Strategy for Oracle {
             return Copies::default();
         };
         let path = Path {
-            sender: packet.up,
+            sender: packet.up.leg,
             receiver: packet.down,
         };
         match self.disturbance {
@@ -216,21 +237,29 @@ mod tests {
         scenario.failures_per_hour = 0.0;
         let mut network = Network::new(&scenario, [Client::Tacit; 2], seed);
         let mut oracle = Oracle::new(Disturbance::Real, Side::A, &scenario);
-        let mut flying: Vec<(Timestamp, usize, LegIndex)> = Vec::new();
+        let mut exits: Vec<(Timestamp, usize, Foreseen)> = Vec::new();
+        let mut flying: Vec<(Timestamp, usize, Foreseen)> = Vec::new();
         let mut packets = Vec::new();
         for packet in 0..3_000_usize {
             let now = Timestamp::ZERO + Duration::from_millis(20) * packet as u32;
+            exits.sort_unstable();
+            let there = exits.partition_point(|(exit, ..)| *exit <= now);
+            for (exit, packet, best) in exits.drain(..there) {
+                let middle = network.leave_exit(Side::A, best.up.leg, exit);
+                assert_eq!(middle, Some(best.up.middle));
+                flying.push((best.up.middle, packet, best));
+            }
             flying.sort_unstable();
             let there = flying.partition_point(|(middle, ..)| *middle <= now);
-            for (middle, packet, down) in flying.drain(..there) {
+            for (middle, packet, best) in flying.drain(..there) {
                 let real: &mut (Timestamp, Option<Timestamp>) = &mut packets[packet];
-                real.1 = network.send(Side::B, down, Direction::Down, middle);
+                real.1 = network.send(Side::B, best.down, Direction::Down, middle);
             }
             let best = oracle.foresee(&mut network, now).expect("circuits are up");
             oracle.take_off(best);
-            let middle = network.send(Side::A, best.up, Direction::Up, now);
-            assert_eq!(middle, Some(best.middle));
-            flying.push((best.middle, packet, best.down));
+            let exit = network.send(Side::A, best.up.leg, Direction::Up, now);
+            assert_eq!(exit, Some(best.up.exit));
+            exits.push((best.up.exit, packet, best));
             packets.push((best.arrives, None));
         }
         packets.retain(|(_, real)| real.is_some());
