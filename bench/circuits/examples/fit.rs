@@ -12,7 +12,7 @@ use tacit_circuits::fit::{
     Effort, Entry, Facts, Harness, PUBLISHED, ROUND_TRIPS, Role, Scale, loss, place_round_trips,
     round_trips, search, simulate, stream, summary,
 };
-use tacit_circuits::{MODEL, Mode, Params, Place, VERSION, random};
+use tacit_circuits::{CONGESTION, MODEL, Params, Place, VERSION, random};
 
 /// The errors are computed on other circuits than those that the search saw.
 const SEED: u64 = 20_251_122;
@@ -143,7 +143,7 @@ fn difference(published: &Entry, simulated: &Entry) -> String {
 
 /// No fit: Tor of 2018 and 2019 beside the model's year and the benchmark's congestion.
 fn print_years(params: &Params) {
-    let factor = Mode::Onion.congestion();
+    let factor = CONGESTION;
     println!(
         "\n| round trips from all places, ms | 2018 | 2019 | model (2025) | at {factor} times the congestion |"
     );

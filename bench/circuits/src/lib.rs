@@ -11,8 +11,8 @@
 //!      strategy ◄─ down half ◄─────────────────────────◄─ up half ◄─       strategy
 //! ```
 //!
-//! In a call the hop between client and guard is a [`Connection`] of all legs behind that guard,
-//! instead of each circuit's own.
+//! In a call the hop between client and guard is a [`Connection`] of all legs behind that guard, and
+//! that between an exit and the TURN server one of both directions, instead of each circuit's own.
 //!
 //! Time is virtual and everything is drawn from a seed: same seed, same delays. What happens to a
 //! circuit at a moment does not depend on what was sent before, but for what a packet's own
@@ -63,7 +63,7 @@ pub use connection::{Connection, Ends};
 pub use delays::{Delays, LONGEST};
 pub use nagle::PACKETS_IN_SEGMENT;
 pub use network::{Network, Side};
-pub use params::{CORRELATION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
+pub use params::{CONGESTION, CORRELATION, MODEL, Params, Persistence, STALL_HEIGHT_MAX, VERSION};
 pub use place::{Place, UnknownPlace};
 pub use quality::Seeds;
 pub use scenario::{Client, Clients, Mode, Scenario, UnknownMode};

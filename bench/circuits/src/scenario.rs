@@ -5,7 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use crate::connection::Ends;
-use crate::params::{MODEL, Params};
+use crate::params::{CONGESTION, MODEL, Params};
 use crate::place::Place;
 use crate::trace::{Part, Traces};
 
@@ -19,19 +19,6 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// How many times the congestion of [`MODEL`]'s year, 2025, the benchmark's network has.
-    ///
-    /// Donar was measured in 2021, when Tor was slower: at today's congestion, nearly all of its calls
-    /// would be below 360 ms. This much makes `donar-double` land where it was measured, and the round
-    /// trips near those of 2018 and 2019; docs/circuits.md has both, and why the modes differ.
-    #[must_use]
-    pub const fn congestion(self) -> f64 {
-        match self {
-            Self::Turn => 2.0,
-            Self::Onion => 2.1,
-        }
-    }
-
     /// How much longer a leg takes to build than a circuit. With onion legs the rendezvous circuit, the
     /// introduction and the other side's circuit follow each other. A TURN leg's circuit is followed by
     /// five round trips over it: connection, TLS, an allocation that is refused without credentials, one
@@ -139,7 +126,7 @@ impl Scenario {
     #[must_use]
     pub fn new(mode: Mode) -> Self {
         Self {
-            params: MODEL.congested(mode.congestion()),
+            params: MODEL.congested(CONGESTION),
             mode,
             places: [Place::De, Place::De],
             legs: 12,

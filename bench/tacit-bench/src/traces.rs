@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use tacit_circuits::{
-    Circuit, Direction, MODEL, Mode, Part, Place, Seeds, Setting, Traces, random,
+    CONGESTION, Circuit, Direction, MODEL, Part, Place, Seeds, Setting, Traces, random,
 };
 use tacit_types::Timestamp;
 
@@ -28,7 +28,7 @@ pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
 pub(crate) fn make(folder: &Path, count: u32, seconds: u32, seed: u64) -> Result<(), Failure> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir(folder).map_err(failed)?;
-    let params = MODEL.congested(Mode::Onion.congestion());
+    let params = MODEL.congested(CONGESTION);
     let setting = Setting::between(Place::De, Place::De);
     for number in 0..count {
         let own = random::derive(seed, u64::from(number));

@@ -159,4 +159,28 @@ mod tests {
         });
         assert!(sparse.iter().all(|ms| (ms - 50.0).abs() < 0.1));
     }
+
+    /// What was measured over real relays (docs/private-network.md): how much more than with TCP_NODELAY
+    /// everywhere it took where exits and guards hold packets, at p50 and p90.
+    #[test]
+    fn what_exits_hold_is_what_was_measured() {
+        for (legs, link_ms, measured) in [
+            (4, 5, [0.0, 1.0]),
+            (8, 5, [0.0, -1.0]),
+            (2, 15, [46.0, 71.0]),
+            (4, 15, [16.0, 21.0]),
+            (8, 15, [15.0, 23.0]),
+        ] {
+            let mut delays = ask(Mode::Turn, legs, |question| {
+                question.quick_ack = true;
+                question.floors = [Duration::from_millis(4 * link_ms); 2];
+            });
+            delays.sort_by(f64::total_cmp);
+            let at = |share: usize| delays[delays.len() * share / 100] - 8.0 * link_ms as f64;
+            for (predicted, measured) in [at(50), at(90)].into_iter().zip(measured) {
+                let off: f64 = predicted - measured;
+                assert!(off.abs() < 10.0, "{legs} {link_ms}: {predicted} {measured}");
+            }
+        }
+    }
 }

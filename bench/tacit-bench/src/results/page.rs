@@ -11,7 +11,7 @@ use tacit_bench::plots::{self, Curve};
 use tacit_bench::row::Row;
 use tacit_bench::sim::Contender;
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{MODEL, Mode, Place, VERSION};
+use tacit_circuits::{CONGESTION, MODEL, Mode, Place, VERSION};
 
 use super::goals::{self, Value};
 use super::grid::{
@@ -92,8 +92,8 @@ fn text(grid: &Grid, program: &Program, calls: &Calls, live: &LiveTor) -> String
 
 /// The network is as congested as the one that Donar was measured in, if Donar does as well in it.
 fn precondition(calls: &Calls) -> String {
-    let mut said = String::from(
-        "`donar-double` with two guards, of whose calls 80 to 92 % must stay below 360 ms for the rest to mean anything (published: 86 %):",
+    let mut said = format!(
+        "The network is at {CONGESTION:.1} times the congestion of 2025, so that of the calls of `donar-double` with two guards 80 to 92 % stay below 360 ms, without which the rest means nothing (published: 86 %):",
     );
     for mode in MODES {
         let _ = match goals::donars_own(calls, mode) {
@@ -109,19 +109,13 @@ fn precondition(calls: &Calls) -> String {
                     "**outside**"
                 };
                 let (value, low, high) = (100.0 * value, 100.0 * low, 100.0 * high);
-                let factor = mode.congestion();
-                write!(
-                    said,
-                    " `{mode}`, at {factor:.1} times the congestion of 2025, {value:.1} % ({low:.0}–{high:.0}), {word};"
-                )
+                write!(said, " `{mode}` {value:.1} % ({low:.0}–{high:.0}), {word};")
             }
             None => write!(said, " `{mode}` not run;"),
         };
     }
     said.pop();
-    said.push_str(
-        ". The two modes are not at the same congestion, so no column here says by how much one is faster than the other; and the model's wait between an exit and a TURN server is known to be [too long](circuits.md).\n\n",
-    );
+    said.push_str(".\n\n");
     said
 }
 
