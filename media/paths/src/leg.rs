@@ -68,6 +68,7 @@ pub(crate) struct Leg {
     pub(crate) acknowledged_through: u64,
     /// When the peer last told of a packet on it for the first time.
     pub(crate) acknowledged_at: Option<Timestamp>,
+    /// Since when it carries packets, or since when they are measured by clocks that have not stepped.
     pub(crate) first_sent: Option<Timestamp>,
     pub(crate) last_sent: Option<Timestamp>,
     /// When a packet of the peer last came over it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tacit_packet::{ArrivalReport, MediaTime};
-use tacit_paths::{Choice, ChoiceReason, Config, Scheduler};
+use tacit_paths::{Allowance, Choice, ChoiceReason, Config, Fault, Replacer, Scheduler};
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 const SLOT: u64 = 20_000;
@@ -36,6 +36,8 @@ struct Call {
     arriving: Vec<(u64, u32, Path)>,
     /// Nothing that is sent arrives.
     dead: bool,
+    /// Nor does what is sent on this leg.
+    mute: Option<LegIndex>,
 }
 
 impl Call {
@@ -50,6 +52,7 @@ impl Call {
             theirs: 0,
             arriving: Vec::new(),
             dead: false,
+            mute: None,
         }
     }
 
@@ -83,7 +86,7 @@ impl Call {
         let choice = self.scheduler.choose(slot, now);
         if let Some(choice) = choice {
             self.scheduler.on_sent(slot, choice.path, now);
-            if !self.dead {
+            if !self.dead && self.mute != Some(choice.path.sender) {
                 let arrives = self.time + delay(choice.path);
                 self.arriving.push((arrives, self.slot, choice.path));
             }
@@ -191,6 +194,45 @@ fn clocks_that_step_are_got_over() {
                 after.last(),
                 call.scheduler.counters()
             );
+        }
+    }
+}
+
+/// What was sent on it before the step can no longer be acknowledged.
+#[test]
+fn after_a_step_a_leg_that_was_never_acknowledged_has_its_time_again() {
+    let new = LegIndex(4);
+    for (kind, comes) in KINDS
+        .into_iter()
+        .flat_map(|kind| [(kind, true), (kind, false)])
+    {
+        let mut call = Call::new(kind, 4);
+        call.run(500);
+        for receiver in 0..5 {
+            if kind == LegKind::Turn || receiver == new.0 {
+                call.scheduler.add_path(path(new.0, receiver));
+            }
+        }
+        call.mute = Some(new);
+        // Ten seconds without a sign are too many; they are not over when a clock steps.
+        call.run(350);
+        call.theirs = 30_000_000;
+        let mut replacer = Replacer::new(Allowance::new(kind, 5), call.now());
+        let found = (0..1000).find_map(|slot| {
+            call.step();
+            if slot == 300 && comes {
+                call.mute = None;
+            }
+            let found = replacer.next(&call.scheduler, call.now());
+            let dead = found.filter(|(_, fault)| *fault == Fault::Dead);
+            dead.map(|(leg, _)| (slot, leg))
+        });
+        if comes {
+            assert_eq!(found, None, "{kind:?}");
+        } else {
+            let (slot, leg) = found.expect("it is dead after all");
+            assert_eq!(leg, new, "{kind:?}");
+            assert!((550..700).contains(&slot), "{kind:?} {slot}");
         }
     }
 }

@@ -151,7 +151,9 @@ impl Scheduler {
             leg.delay = delay::Delay::unknown();
             leg.suspect = false;
             leg.late = 0.0;
+            // What was to be told of its packets is forgotten: it is judged as if it were new.
             leg.acknowledged_at = leg.acknowledged_at.map(|_| now);
+            leg.first_sent = leg.first_sent.map(|_| now);
         }
     }
 
