@@ -14,6 +14,7 @@ mod setup;
 mod test;
 mod tools;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -53,8 +54,8 @@ enum Task {
     Docs,
     /// Simulate the calls of the goals, and write docs/results.md with its plots.
     ///
-    /// Takes about half an hour of two free cores. Arguments go to `tacit-bench results`: `--quick` looks in two
-    /// minutes, `--help` shows the others.
+    /// Takes about half an hour of two free cores. Arguments go to `tacit-bench results`: `--quick` looks
+    /// in two minutes and writes to cargo's target folder, `--help` shows the others.
     #[command(disable_help_flag = true)]
     Bench {
         /// Run the micro-benchmarks instead: those whose name contains what follows, or all.
@@ -119,14 +120,35 @@ fn main() -> ExitCode {
 
 fn bench(arguments: &[String]) -> Outcome {
     setup::run(Purpose::Demo)?;
-    let cache = command::target_dir().join("bench-results");
-    let cache = cache.display().to_string();
+    let target = command::target_dir();
+    let defaults = bench_defaults(arguments, &target);
     // Without its real relays it is built in a fraction of the time.
     let program = "run --release -p tacit-bench --no-default-features -- results";
     let mut words: Vec<&str> = program.split(' ').collect();
-    words.extend(["--out", "docs", "--cache", &cache]);
+    words.extend(defaults.iter().map(String::as_str));
     words.extend(arguments.iter().map(String::as_str));
     command::cargo(&words).run()
+}
+
+/// What is not said otherwise: the page is that of the documents, unless this is a quick look, whose few
+/// calls are not to take the place of published figures.
+fn bench_defaults(arguments: &[String], target: &Path) -> Vec<String> {
+    let said = |option: &str| {
+        let with_value = format!("{option}=");
+        let mut words = arguments.iter();
+        words.any(|word| word == option || word.starts_with(&with_value))
+    };
+    let out = if said("--quick") {
+        target.join("bench-quick")
+    } else {
+        PathBuf::from("docs")
+    };
+    let cache = target.join("bench-results");
+    let defaults = [("--out", out), ("--cache", cache)];
+    let unsaid = defaults.into_iter().filter(|(option, _)| !said(option));
+    unsaid
+        .flat_map(|(option, path)| [option.to_owned(), path.display().to_string()])
+        .collect()
 }
 
 fn demo(arguments: &[String]) -> Outcome {
@@ -141,4 +163,23 @@ fn demo(arguments: &[String]) -> Outcome {
         &program.display().to_string(),
         &command::replace(&program, arguments),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_look_leaves_the_published_page_alone() {
+        let words = |arguments: &[&str]| {
+            let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
+            bench_defaults(&arguments, Path::new("t")).join(" ")
+        };
+        assert_eq!(words(&[]), "--out docs --cache t/bench-results");
+        assert_eq!(
+            words(&["--quick"]),
+            "--out t/bench-quick --cache t/bench-results"
+        );
+        assert_eq!(words(&["--out=x", "--quick", "--cache", "y"]), "");
+    }
 }

@@ -159,7 +159,8 @@ pub struct Audio {
     /// WAV file to send instead of the microphone
     #[arg(long, value_name = "FILE")]
     pub audio_in: Option<PathBuf>,
-    /// WAV file to write instead of the loudspeaker; `{call}` in it becomes the call's number
+    /// WAV file to write instead of the loudspeaker, in the place of one that is there; `{call}` in it
+    /// becomes the call's number
     #[arg(long, value_name = "FILE")]
     pub audio_out: Option<PathBuf>,
     /// Microphone, as `tacit doctor` names it
@@ -254,7 +255,7 @@ pub struct Demo {
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub duration: u64,
     /// One-way delay of the made-up network, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 150)]
+    #[arg(long, value_name = "MS", default_value_t = 150, value_parser = clap::value_parser!(u64).range(..=5_000))]
     pub delay_ms: u64,
     /// Sound
     #[command(flatten)]

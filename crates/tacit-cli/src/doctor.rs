@@ -34,7 +34,11 @@ pub(crate) async fn run(
                     "reason": failure.reason.code(), "text": text});
                 output.say(
                     &value,
-                    &format!("  WRONG {what}: {text} {}", failure.reason.next_action()),
+                    &format!(
+                        "  WRONG {what}: {}. {}",
+                        text.trim_end_matches('.'),
+                        failure.reason.next_action()
+                    ),
                 );
                 first.get_or_insert(failure);
             }
@@ -54,7 +58,7 @@ pub(crate) async fn run(
     let folder = folders::profile(global);
     let profile = Profile::inspect(&folder)
         .map(|()| folder.display().to_string())
-        .map_err(|e| Failure::new(e.reason(), e));
+        .map_err(|e| Failure::new(e.reason(), format!("{e} ({})", folder.display())));
     check(output, "profile", profile);
     let (input, loudspeaker) = config
         .as_ref()

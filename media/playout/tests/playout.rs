@@ -197,9 +197,8 @@ fn a_sender_that_starts_again_is_followed_and_nonsense_is_not() {
 fn the_last_frame_number_is_a_number_like_others() {
     let mut playout = Playout::new(Config::default());
     let last = u32::MAX;
-    let mut insert = |frame, time| {
-        playout.insert(FrameNumber(frame), &payload(frame), Reach::NONE, at(time))
-    };
+    let mut insert =
+        |frame, time| playout.insert(FrameNumber(frame), &payload(frame), Reach::NONE, at(time));
     assert_eq!(insert(0, 0), Inserted::New);
     for copy in 1..10 {
         assert_eq!(insert(last, copy * FRAME), Inserted::Elsewhere);
@@ -209,7 +208,14 @@ fn the_last_frame_number_is_a_number_like_others() {
     assert_eq!(insert(last - 1, 12 * FRAME), Inserted::New);
     let played = (12..60).filter(|n| {
         let pull = playout.pull(at(n * FRAME));
-        matches!(pull, Pull::Decode { .. } | Pull::Skip { payload: Some(_), .. })
+        matches!(
+            pull,
+            Pull::Decode { .. }
+                | Pull::Skip {
+                    payload: Some(_),
+                    ..
+                }
+        )
     });
     assert_eq!(played.count(), 2, "and none of them twice");
 }

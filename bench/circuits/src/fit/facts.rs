@@ -37,7 +37,7 @@ pub struct Facts {
     pub one_way: [f64; 3],
     /// Share of it up to 400 ms.
     pub one_way_below_400: f64,
-    /// Replays of the streams, see [`races`](super::races): quantiles over replays of the p99.
+    /// Replays of the streams (`fit::races`): quantiles over replays of the p99.
     pub races: P99,
     /// The same replays: percent of frames later than 150 and 200 ms.
     pub races_late: Late,

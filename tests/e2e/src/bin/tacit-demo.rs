@@ -1,6 +1,7 @@
 //! `tacit-demo`: two people, two processes, real relays, two calls; see `cargo xtask demo`.
 #![forbid(unsafe_code)]
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,11 +12,15 @@ use tacit_e2e::demo::{CallReport, report};
 use tacit_e2e::hearing::pesq_wb;
 use tacit_e2e::stage::{Set, Wanted, set};
 use tacit_e2e::stall::{Plan, Reach};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long a listening callee may take to be reachable.
 const LISTEN_LIMIT: Duration = Duration::from_secs(120);
 /// The callee answers once this many legs are up: what a person needs to reach for the mouse.
 const ANSWER_AT: &str = "8";
+
+/// What was measured, beside the recordings.
+const REPORT: &str = "report.json";
 
 /// The parts of a call that PESQ scores: after the first seconds, before the stall; and a second after
 /// the stall, until before the end.
@@ -93,9 +98,9 @@ async fn main() -> ExitCode {
     let args = Args::parse();
     let work = tokio::select! {
         done = run(&args) => done,
-        _ = tokio::signal::ctrl_c() => {
+        code = told_to_stop() => {
             eprintln!("demo: stopped");
-            return ExitCode::from(130);
+            return ExitCode::from(code);
         }
     };
     match work {
@@ -104,6 +109,22 @@ async fn main() -> ExitCode {
             eprintln!("demo: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Ctrl-C, a closed terminal or a plain `kill`: in each case what was started has to go, which it does
+/// when it is dropped. The exit code is the shell's for that signal.
+async fn told_to_stop() -> u8 {
+    let of = |kind| signal(kind).ok();
+    let (mut hangup, mut terminate) = (of(SignalKind::hangup()), of(SignalKind::terminate()));
+    let wait = async |signal: &mut Option<Signal>| match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => 130,
+        _ = wait(&mut hangup) => 129,
+        _ = wait(&mut terminate) => 143,
     }
 }
 
@@ -132,6 +153,11 @@ async fn run(args: &Args) -> Result<(), String> {
         server,
     } = set(&wanted, &say).await?;
     stage.meet(&say).await?;
+    // Of an earlier demonstration: beside the recordings of one that is broken off it would be wrong.
+    match std::fs::remove_file(stage.out.join(REPORT)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e.to_string()),
+        _ => {}
+    }
     let heard = stage.out.join("heard-by-bob-{call}.wav");
     let trace = stage.out.join("trace-bob-{call}.txt");
     let path = |p: &std::path::Path| p.to_str().map(str::to_owned).ok_or("a path is not UTF-8");
@@ -176,13 +202,17 @@ async fn run(args: &Args) -> Result<(), String> {
     if args.pesq {
         scores(&mut value, &wanted.plan)?;
     }
-    let file = stage.out.join("report.json");
-    std::fs::write(&file, format!("{value:#}\n")).map_err(|e| e.to_string())?;
+    std::fs::write(stage.out.join(REPORT), format!("{value:#}\n")).map_err(|e| e.to_string())?;
     // Ctrl-C is how a person ends `tacit listen`: 130 is its exit code then.
     listening.interrupt(Duration::from_secs(60)).await?;
     server.interrupt(Duration::from_secs(60)).await?;
     drop(coturn);
-    table(&value, args.stall_seconds);
+    let table = table(&value, args.stall_seconds);
+    if args.json {
+        eprintln!("\n{table}");
+    } else {
+        println!("\n{table}");
+    }
     verdict(&value, wanted.plan.reach, &say);
     say(&format!(
         "In {}: report.json, spoken-by-*.wav and heard-by-*.wav. Compare what one said with what the \
@@ -336,16 +366,16 @@ fn sound(way: &Value, at_most: &mut dyn FnMut(String, f64, f64)) {
 }
 
 /// Both calls side by side.
-fn table(report: &Value, stall_seconds: u64) {
+fn table(report: &Value, stall_seconds: u64) -> String {
+    let mut table = String::new();
     let Some(calls) = report["calls"].as_array() else {
-        return;
+        return table;
     };
-    let row = |name: &str, pick: &dyn Fn(&Value) -> String| {
-        let cells: Vec<String> = calls.iter().map(|c| format!("{:>16}", pick(c))).collect();
-        eprintln!("  {name:<42}{}", cells.join(""));
+    let mut row = |name: &str, pick: &dyn Fn(&Value) -> String| {
+        let cells: Vec<String> = calls.iter().map(|c| format!(" {:>15}", pick(c))).collect();
+        let _ = writeln!(table, "  {name:<42}{}", cells.concat());
     };
     let plain = |key: &'static str| move |c: &Value| show(&c[key]);
-    eprintln!();
     row("legs", &plain("legs"));
     row("legs up", &plain("leg_count"));
     row("onion round trip, ms", &plain("onion_rtt_ms"));
@@ -372,6 +402,10 @@ fn table(report: &Value, stall_seconds: u64) {
                 show(if b.is_empty() { v } else { &v[b] })
             }
         };
+        // What was never played took for ever.
+        let ear = |key: &'static str| {
+            move |c: &Value| shown_or(&c["directions"][n]["mouth_to_ear_ms"][key], "∞")
+        };
         row(
             &format!("{name} speaks: network p50, ms"),
             &part("network_ms", "p50"),
@@ -380,14 +414,8 @@ fn table(report: &Value, stall_seconds: u64) {
             &format!("{name} speaks: network p99, ms"),
             &part("network_ms", "p99"),
         );
-        row(
-            &format!("{name} speaks: mouth to ear p50, ms"),
-            &part("mouth_to_ear_ms", "p50"),
-        );
-        row(
-            &format!("{name} speaks: mouth to ear p99, ms"),
-            &part("mouth_to_ear_ms", "p99"),
-        );
+        row(&format!("{name} speaks: mouth to ear p50, ms"), &ear("p50"));
+        row(&format!("{name} speaks: mouth to ear p99, ms"), &ear("p99"));
         row(&format!("{name} speaks: meter's error p95, ms"), &|c| {
             show(&c["directions"][n]["meter"]["error_ms"]["p95"])
         });
@@ -413,10 +441,9 @@ fn table(report: &Value, stall_seconds: u64) {
         );
         let recovery =
             |key: &'static str| move |c: &Value| show(&c["directions"][n]["recovery"][key]);
-        row(
-            &format!("{name} speaks: gap at the stall, ms"),
-            &recovery("gap_ms"),
-        );
+        row(&format!("{name} speaks: gap at the stall, ms"), &|c| {
+            shown_or(&c["directions"][n]["recovery"]["gap_ms"], "none")
+        });
         row(
             &format!("{name} speaks: over after its end, ms"),
             &recovery("heard_again_ms"),
@@ -445,13 +472,24 @@ fn table(report: &Value, stall_seconds: u64) {
         );
         row(&format!("{name}: peak memory, MB"), &process("peak_rss_mb"));
     }
-    eprintln!();
+    table.push_str("  –: not measured, or nothing to measure\n");
+    table
 }
 
 fn show(value: &Value) -> String {
+    shown_or(value, "–")
+}
+
+fn shown_or(value: &Value, without: &str) -> String {
     match value {
-        Value::Null => "–".into(),
+        Value::Null => without.into(),
         Value::String(s) => s.clone(),
+        // More digits than were measured say nothing.
+        Value::Number(n) if n.is_f64() => {
+            let value = n.as_f64().unwrap_or(f64::NAN);
+            let parts = if value.abs() < 10.0 { 100.0 } else { 10.0 };
+            ((value * parts).round() / parts).to_string()
+        }
         other => other.to_string(),
     }
 }
@@ -497,6 +535,24 @@ mod tests {
         assert_eq!(missed(&all, Reach::All).len(), 3);
         assert_eq!(back(&json!({"gap_ms": 12.0, "heard_again_ms": null})), 0.0);
         assert_eq!(back(&Value::Null), f64::INFINITY);
+    }
+
+    #[test]
+    fn columns_of_the_table_stay_apart() {
+        let mut call = call(236.720_000_000_000_03, 12.0, 0);
+        call["directions"][1]["mouth_to_ear_ms"] = Value::Null;
+        let table = table(&json!({"calls": [call, call]}), 2);
+        let row = |name: &str| {
+            let line = table.lines().find(|l| l.contains(name)).expect("is there");
+            let cells = line.split_once(", ms").expect("has a unit").1;
+            cells
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(row("alice speaks: mouth to ear p99"), ["236.7", "236.7"]);
+        assert_eq!(row("bob speaks: mouth to ear p99"), ["∞", "∞"]);
+        assert_eq!(show(&json!(3.856)), "3.86");
     }
 
     #[test]
