@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const MARGIN: Duration = Duration::from_secs(5 * 60);
 /// Credentials for legs that replace others, fetched with the first ones as far as one visit gives
 /// them: a later visit would tell the server that the call goes on, and when its legs change.
-const SPARE: usize = 8;
+const SPARE: usize = 12;
 const ONE_VISIT: usize = MAX_CREDENTIALS * CRED_BURST as usize;
 /// A server that gave nothing is not asked again for so long.
 const REST: Duration = Duration::from_secs(60);

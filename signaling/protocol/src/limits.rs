@@ -100,8 +100,9 @@ pub const PING_BURST: u16 = 16;
 /// A connection's bucket gets one more ping each; honest ones come 20 to 40 s apart.
 pub const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// CRED-GET that a connection may send at once: three frames of six serve sixteen legs.
-pub const CRED_BURST: u16 = 3;
+/// CRED-GET that a connection may send at once: four frames of six serve twelve legs, and as many that
+/// replace them.
+pub const CRED_BURST: u16 = 4;
 
 /// A connection's bucket gets one more CRED-GET each.
 pub const CRED_INTERVAL: Duration = Duration::from_secs(60);

@@ -27,7 +27,7 @@ pub enum FetchError {
     Protocol,
 }
 
-/// Fetches at least `wanted` credentials over a fresh stream, at most eighteen.
+/// Fetches at least `wanted` credentials over a fresh stream, at most twenty-four.
 ///
 /// # Errors
 /// When the server is gone, late, or refuses before `wanted` are there.

@@ -424,8 +424,8 @@ async fn credentials_are_fetched_once_each() {
     let mut users = BTreeSet::new();
     for _ in 0..2 {
         let mut stream = net.dial().await;
-        let creds = fetch_credentials(&mut stream, 16).await.unwrap();
-        assert_eq!(creds.len(), 3);
+        let creds = fetch_credentials(&mut stream, 24).await.unwrap();
+        assert_eq!(creds.len(), 4);
         for cred in creds {
             assert_eq!((cred.server.port(), cred.key_pin), (5349, [4; 32]));
             users.extend(cred.credentials.iter().map(|c| c.user.reveal().to_owned()));
@@ -435,7 +435,7 @@ async fn credentials_are_fetched_once_each() {
             "rationed"
         );
     }
-    assert_eq!(users.len(), 36, "no user name twice");
+    assert_eq!(users.len(), 48, "no user name twice");
     let _ = net.task.stop().await;
 }
 

@@ -96,8 +96,8 @@ async fn turn_legs_of_both_sides_give_way_to_new_ones() {
         return;
     };
     let (mut alice, mut bob) = (town.embedded(440.0), town.operated(660.0));
-    // As many as by default: four at most fit beside them, and one visit to the server gives six spare
-    // credentials.
+    // As many as by default: four at most fit beside them, and one visit to the server gives twelve
+    // spare credentials.
     (alice.legs, bob.legs) = (DEFAULT_LEGS, DEFAULT_LEGS);
     let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
     // Two of Alice's and one of Bob's.
