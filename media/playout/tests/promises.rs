@@ -33,6 +33,8 @@ struct Output {
     next_pull: u64,
     /// Parts in a million by which its clock is slow.
     slow: i64,
+    /// By how much each second pull is late, as from a task that looks at the clock now and then.
+    late: u64,
     heard: Vec<(u64, Heard)>,
 }
 
@@ -42,6 +44,7 @@ impl Output {
             playout: Playout::new(Config::default()),
             next_pull: 3_000,
             slow: 0,
+            late: 0,
             heard: Vec::new(),
         }
     }
@@ -54,8 +57,16 @@ impl Output {
 
     /// Plays until `now`.
     fn run(&mut self, now: u64) {
-        while self.next_pull <= now {
-            let at = at(self.next_pull);
+        loop {
+            let late = if self.heard.len() % 2 == 1 {
+                self.late
+            } else {
+                0
+            };
+            if self.next_pull + late > now {
+                break;
+            }
+            let at = at(self.next_pull + late);
             let mut pull = self.playout.pull(at);
             while let Pull::Skip { .. } = pull {
                 pull = self.playout.pull(at);
@@ -112,8 +123,9 @@ fn arrival(frame: u32) -> u64 {
 #[test]
 fn five_seconds_after_an_outage_of_ten_the_delay_is_what_it_was() {
     // The outage's frames all come at its end, or none of them does.
-    for released in [true, false] {
+    for (released, late) in [(true, 0), (false, 0), (true, 10_000), (false, 10_000)] {
         let mut output = Output::new();
+        output.late = late;
         for frame in 0..1000 {
             output.insert(frame, DRED, arrival(frame));
         }
