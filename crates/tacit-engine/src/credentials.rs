@@ -173,9 +173,108 @@ fn usable(creds: &[Cred], policy: CandidatePolicy) -> Option<Vec<TurnAccess>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rand_core::OsRng;
+    use tacit_mailbox_server::{
+        BoxedStream, CredentialMint, OperatedConfig, ServerTask, serve_operated,
+    };
     use tacit_signaling::frame::CredentialText;
+    use tacit_tor::{Audience, OnionHost, OnionIdentity};
+    use tokio::sync::mpsc;
+    use zeroize::Zeroizing;
 
     use super::*;
+    use crate::memory::MemoryNetwork;
+
+    /// A mailbox server on a network in memory, which counts its visitors.
+    struct Counted {
+        network: MemoryNetwork,
+        key: OnionKey,
+        visits: Arc<AtomicUsize>,
+        _server: ServerTask,
+    }
+
+    impl Counted {
+        async fn start(mints: bool) -> Self {
+            let network = MemoryNetwork::default();
+            let identity = OnionIdentity::generate(&mut OsRng);
+            let key = identity.public();
+            let host = OnionHost {
+                identity,
+                audience: Audience::Anyone,
+                ports: vec![ONION_PORT_SIGNALING],
+            };
+            let mut hosted = network.host(host).await.expect("in memory");
+            let mint = mints.then(|| {
+                let place = "9.9.9.9:443".parse().expect("an address");
+                CredentialMint::new(Transport::Tls, place, [1; 32], Zeroizing::new(vec![7; 32]))
+            });
+            let config = OperatedConfig {
+                mint,
+                ..OperatedConfig::default()
+            };
+            let (streams, incoming) = mpsc::channel::<BoxedStream>(4);
+            let visits = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&visits);
+            tokio::spawn(async move {
+                while let Some((_, stream)) = hosted.accept().await {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                    if streams.send(Box::new(stream)).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            Self {
+                network,
+                key,
+                visits,
+                _server: serve_operated(config, incoming),
+            }
+        }
+
+        async fn open(&self, legs: usize) -> Result<(Vec<TurnAccess>, Purse), Reason> {
+            Purse::open(&self.network, self.key, legs, PUBLIC).await
+        }
+
+        async fn take(&self, purse: &mut Purse, may_visit: bool) -> Result<TurnAccess, Reason> {
+            purse.take(&self.network, PUBLIC, may_visit).await
+        }
+
+        fn visits(&self) -> usize {
+            self.visits.load(Ordering::SeqCst)
+        }
+    }
+
+    /// All at once: of a call with twelve legs as many can be replaced before the server could learn
+    /// of it, and after that only dead ones are.
+    #[tokio::test]
+    async fn a_call_visits_the_server_once_before_it_begins() {
+        let server = Counted::start(true).await;
+        let (access, mut purse) = server.open(12).await.expect("it mints");
+        assert_eq!((access.len(), purse.spare.len()), (12, 12));
+        for _ in 0..12 {
+            assert!(server.take(&mut purse, true).await.is_ok());
+        }
+        assert!(server.take(&mut purse, false).await.is_err());
+        assert_eq!(server.visits(), 1);
+        assert!(server.take(&mut purse, true).await.is_ok());
+        assert_eq!(server.visits(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_gives_nothing_is_left_alone_for_a_while() {
+        let (server, other) = (Counted::start(true).await, Counted::start(false).await);
+        assert!(other.open(12).await.is_err());
+        let (_, mut purse) = server.open(12).await.expect("it mints");
+        purse.spare.clear();
+        purse.server = other.key;
+        for _ in 0..3 {
+            assert!(other.take(&mut purse, true).await.is_err());
+        }
+        assert_eq!((server.visits(), other.visits()), (1, 2));
+    }
 
     fn cred(transport: Transport, server: &str, pin: u8) -> Cred {
         let text = |s: &str| CredentialText::new(s).expect("printable");
