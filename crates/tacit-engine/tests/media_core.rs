@@ -425,6 +425,31 @@ fn a_new_leg_over_which_nothing_comes_is_tried_in_the_end() {
     assert!(tried.is_some_and(|n| (160..180).contains(&n)), "{tried:?}");
 }
 
+/// Nor is it waited for where nothing else is left; one that the peer does not know is of no use.
+#[test]
+fn a_new_leg_is_tried_at_once_where_no_other_is_left() {
+    let [mut a, mut b] = bound(|_| false);
+    for number in 0..100 {
+        exchange(&mut a, &mut b, slot(number));
+    }
+    for (leg, told) in [(4, true), (5, false)] {
+        a.expect_leg(LegIndex(leg));
+        a.add_path(path(leg, 0));
+        assert!(!told || a.introduce_leg(LegIndex(leg), 2004, slot(100)));
+    }
+    let [forth, _] = exchange(&mut a, &mut b, slot(100));
+    assert!(forth.sender < LegIndex(4));
+    for leg in 0..4 {
+        a.remove_leg(LegIndex(leg));
+    }
+    for number in 101..300 {
+        let sent = send(&mut a, slot(number), |_| true).expect("one is left");
+        assert_eq!(sent.path, path(4, 0));
+        let arrivals = b.handle_packet(sent.path, &sent.packet, slot(number));
+        assert!(arrivals.authentic);
+    }
+}
+
 /// Everything of this arrives, in order.
 fn tell(a: &mut MediaCore, b: &mut MediaCore, number: &mut u32, message: ControlMessage) {
     assert!(a.send_control(message));

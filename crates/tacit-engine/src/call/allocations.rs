@@ -54,12 +54,13 @@ impl OneMore {
         let leg = self.leg;
         tokio::spawn(async move {
             tokio::select! {
+                biased;
+                // A call that is over takes no more legs.
+                () = report.closed() => {}
                 fresh = tokio::time::timeout(SETUP, self.connect()) => {
                     let fresh = fresh.unwrap_or(Err(Reason::TurnUnreachable));
-                    // A call that is over takes no more legs.
                     let _ = report.send(Opened { leg, fresh }).await;
                 }
-                () = report.closed() => {}
             }
         });
     }

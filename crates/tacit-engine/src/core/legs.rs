@@ -253,8 +253,12 @@ impl MediaCore {
                 break;
             }
         }
+        // Where there is no other leg, nothing is lost by trying those that the peer was told of.
+        let alone = self.scheduler.local_legs() == 0;
         let due = |(_, newcomer): &(&LegIndex, &Newcomer)| {
-            newcomer.shy_until.is_some_and(|until| until <= now)
+            newcomer
+                .shy_until
+                .is_some_and(|until| alone || until <= now)
         };
         while let Some(leg) = self.legs.newcomers.iter().find(due).map(|(leg, _)| *leg) {
             self.welcome(leg);

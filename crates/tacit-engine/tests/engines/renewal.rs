@@ -4,11 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tacit_engine::{Event, LegFault, Side};
-use tacit_types::LegKind;
 use tacit_types::limits::{DEFAULT_LEGS, ONION_PORT_LEGS, ONION_PORT_SIGNALING, PACKET_BYTES};
+use tacit_types::{LegKind, Reason};
 
-use crate::common::{Person, World, Write, alice_and_bob, connect, connect_over};
+use crate::common::{
+    Person, RESUME_WITHIN, World, Write, alice_and_bob, connect, connect_over, eventually,
+};
 use crate::operated::Town;
+
+/// A packet in a TURN channel, in a record of TLS 1.2 or 1.3, as the server has it.
+fn is_packet(write: &Write) -> bool {
+    let len = write.len - (PACKET_BYTES + 4).min(write.len);
+    write.port == 0 && (21..=22).contains(&len)
+}
 
 /// How many packets a second went out on legs between two moments.
 fn rate(writes: &[Write], from: Instant, to: Instant) -> f64 {
@@ -151,8 +159,11 @@ async fn turn_legs_of_both_sides_give_way_to_new_ones() {
     }
     assert_eq!(streams.len(), 2, "{streams:?}");
 
-    // One packet every 20 ms, before and during and after.
-    for person in [&alice, &bob] {
+    // One packet every 20 ms, before and during and after; what else is written is little, and no
+    // burst.
+    for (person, peer) in [(&alice, &bob), (&bob, &alice)] {
+        let requests = requests(person, peer);
+        assert!(requests >= usize::from(DEFAULT_LEGS) / 2, "{requests}");
         let writes = packets(person);
         let first = writes[0].at + Duration::from_secs(1);
         let rate = rate(&writes, first, Instant::now());
@@ -160,16 +171,99 @@ async fn turn_legs_of_both_sides_give_way_to_new_ones() {
     }
 }
 
-/// The packets of TURN legs: of all writes through exits those of the length that most have.
+/// Streams of TURN legs that carry packets.
+fn carrying(person: &Person) -> BTreeSet<usize> {
+    packets(person).into_iter().map(|w| w.stream).collect()
+}
+
+/// What it was to replace is gone meanwhile, with all others; the peer was told of it before that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_turn_leg_carries_on_alone_when_all_others_are_lost() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (alice, bob) = (town.embedded(440.0), town.operated(660.0));
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    alice.hears(2).await;
+    // So slow that nothing has come over it when the others break.
+    let slow = Duration::from_secs(1);
+    town.world.network.slow_next_legs(&[slow]);
+    let old = carrying(&alice);
+    alice.tap.break_streams(old.first().copied());
+    let up = |e| matches!(e, Event::LegUp { leg: 8, .. }).then_some(());
+    alice.until("new leg", up).await;
+    let told = Instant::now();
+    let binds = |w: &Write| w.port == 0 && w.at > told && !is_packet(w);
+    eventually("Bob binds it", || bob.tap.writes().iter().any(binds)).await;
+    alice.tap.break_streams(old);
+    let last = |e| matches!(e, Event::LegDown { live: 1, .. }).then_some(());
+    alice.until("the others' end", last).await;
+    alice.hears(2).await;
+    bob.hears(2).await;
+    assert!(!interrupted(&alice) && !interrupted(&bob));
+}
+
+/// Nobody will ever ask for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_leg_that_comes_up_when_the_call_is_broken_is_not_kept() {
+    let Some(town) = Town::new().await else {
+        return;
+    };
+    let (alice, mut bob) = (town.embedded(440.0), town.operated(660.0));
+    bob.resume_within = RESUME_WITHIN;
+    let (mut alice, mut bob) = town.alice_and_bob(alice, bob).await;
+    connect_over(LegKind::Turn, &mut alice, "Bob", &mut bob).await;
+    bob.hears(2).await;
+    bob.tap.hold();
+    bob.tap.break_streams(carrying(&bob).first().copied());
+    eventually("one more leg is opened", || bob.tap.waiting() > 0).await;
+    // Alice cannot ring again.
+    alice.tap.hold();
+    town.world.network.break_streams();
+    let lost = |e| matches!(e, Event::Interrupted(_)).then_some(());
+    bob.until("interruption", lost).await;
+    let broken = Instant::now();
+    bob.tap.start();
+    assert_eq!(bob.ended().await, Reason::LegsLost);
+    let mut writes = bob.tap.writes();
+    writes.retain(|w| w.port == 0 && w.at > broken);
+    assert_eq!(writes.len(), 0, "{writes:?}");
+}
+
+/// The packets of TURN legs, of all writes through exits.
 fn packets(person: &Person) -> Vec<Write> {
     let mut writes = person.tap.writes();
-    writes.retain(|w| w.port == 0);
-    let mut lengths = BTreeMap::<usize, usize>::new();
-    for write in &writes {
-        *lengths.entry(write.len).or_default() += 1;
-    }
-    let most = lengths.into_iter().max_by_key(|(_, n)| *n);
-    writes.retain(|w| Some(w.len) == most.map(|(len, _)| len));
-    assert!(writes.iter().all(|w| w.len >= PACKET_BYTES + 4));
+    writes.retain(is_packet);
     writes
+}
+
+/// What else was written between the packets of a stream: a bind of each new leg of the peer at most.
+/// Not on all streams at once.
+fn requests(person: &Person, peer: &Person) -> usize {
+    let mut spans = BTreeMap::<usize, (Instant, Instant)>::new();
+    for packet in packets(person) {
+        let span = spans.entry(packet.stream);
+        span.or_insert((packet.at, packet.at)).1 = packet.at;
+    }
+    let mut requests = person.tap.writes();
+    requests.retain(|w| {
+        let span = spans.get(&w.stream);
+        let between = span.is_some_and(|(first, last)| (first..last).contains(&&w.at));
+        between && !is_packet(w)
+    });
+    let mut of_stream = BTreeMap::<usize, usize>::new();
+    for request in &requests {
+        *of_stream.entry(request.stream).or_default() += 1;
+    }
+    let mut legs_of_peer = peer.tap.writes();
+    legs_of_peer.retain(|w| w.port == 0);
+    let legs_of_peer: BTreeSet<_> = legs_of_peer.iter().map(|w| w.stream).collect();
+    let new_ones = legs_of_peer.len() - usize::from(DEFAULT_LEGS);
+    let most = of_stream.values().max();
+    assert!(most.is_none_or(|n| *n <= new_ones), "{of_stream:?}");
+    let apart = |pair: &&[Write]| pair[1].at - pair[0].at > Duration::from_millis(5);
+    let apart = requests.windows(2).filter(apart).count();
+    assert!(2 * apart >= requests.len() - 1, "{requests:?}");
+    requests.len()
 }

@@ -193,7 +193,7 @@ impl Scheduler {
     }
 
     /// Our legs that have a path.
-    pub(crate) fn local_legs(&self) -> usize {
+    pub fn local_legs(&self) -> usize {
         self.local.as_slice().len()
     }
 

@@ -373,7 +373,7 @@ impl Call {
         if self.connected && silence > SILENCE_TOLD {
             self.tell_interrupted();
         }
-        let none_left = s.had_legs && s.none_left();
+        let none_left = s.had_legs && s.none_left(at);
         if self.connected && s.acceptor.is_some() {
             // Legs come from the other side, which may be opening one at this moment, or will ring
             // again: a command brings that.

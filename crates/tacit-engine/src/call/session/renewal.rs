@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tacit_paths::limits::LEG_PROOF;
 use tacit_paths::{Allowance, Fault, Replacer, Side};
@@ -24,6 +25,10 @@ use super::{Call, Session};
 use crate::api::Event;
 use crate::credentials::Purse;
 use crate::shared::Shared;
+
+/// Where no other leg is left, a new one is waited for so long after the peer was told of it, or after
+/// the last packet: longer than the peer takes to bind it.
+const LAST_HOPE: Duration = Duration::from_secs(5);
 
 /// What is being done about bad legs.
 pub(super) struct Renewal {
@@ -77,11 +82,6 @@ impl Renewal {
         if let Some((old, _)) = coming.old {
             self.replacer.on_failed(old);
         }
-    }
-
-    /// Whether the leg has not shown yet that it works.
-    pub(super) fn expects(&self, leg: LegIndex) -> bool {
-        self.coming.contains_key(&leg)
     }
 
     /// Whether a leg that is expected has come up.
@@ -262,14 +262,28 @@ impl Session {
     }
 
     /// Whether no leg is left that could carry the call.
-    pub(super) fn none_left(&self) -> bool {
+    pub(super) fn none_left(&self, at: Timestamp) -> bool {
         match self.kind {
             LegKind::Onion => self.handles.is_empty() && self.opening == 0,
-            // The peer cannot be told of a new one over itself.
-            LegKind::Turn => {
-                let mut legs = self.handles.keys();
-                legs.all(|leg| self.renewal.as_ref().is_some_and(|r| r.expects(*leg)))
-            }
+            LegKind::Turn => !self.handles.keys().any(|leg| self.may_carry(*leg, at)),
         }
+    }
+
+    /// Whether a TURN leg works, or may yet: the peer cannot be told of a new one over itself, but of
+    /// some it has been.
+    fn may_carry(&self, leg: LegIndex, at: Timestamp) -> bool {
+        let coming = self.renewal.as_ref().and_then(|r| r.coming.get(&leg));
+        let hope = |told: Timestamp| at.saturating_since(told.max(self.last_packet)) <= LAST_HOPE;
+        coming.is_none_or(|coming| coming.up.is_some_and(hope))
+    }
+
+    /// Closes all legs, also those that are still being opened: nobody will ask for them.
+    pub(super) fn close_legs(&mut self) {
+        for (_, handle) in std::mem::take(&mut self.handles) {
+            handle.close();
+        }
+        // Who opens one gives up now; what has been reported is dropped, which closes it.
+        self.opened.close();
+        while self.opened.try_recv().is_ok() {}
     }
 }

@@ -15,12 +15,10 @@ impl Call {
     /// All legs are lost: the caller rings again and again, the callee of TURN legs waits for it. (The
     /// callee of onion legs goes on taking legs instead.)
     pub(super) async fn resume(&mut self, s: &mut Session) -> Result<Box<Handshake>, Reason> {
+        s.close_legs();
         self.tell_interrupted();
         self.meter = Meter::default();
         self.best = BestPath::default();
-        for (_, handle) in std::mem::take(&mut s.handles) {
-            handle.close();
-        }
         let (shared, role, id, contact, kind) = (
             Arc::clone(&self.shared),
             self.role,

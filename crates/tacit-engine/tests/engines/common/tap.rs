@@ -1,10 +1,10 @@
 //! A network that notes every write of one engine, and can end streams early.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use futures::future::BoxFuture;
@@ -53,6 +53,12 @@ struct Log {
     stalled: bool,
     /// This stream takes nothing.
     stuck: Option<usize>,
+    /// These are at their end.
+    broken: BTreeSet<usize>,
+    /// Who waits to read from which stream.
+    readers: BTreeMap<usize, Waker>,
+    /// What was asked of the network before it started, and waits.
+    waiting: usize,
 }
 
 /// The network of one engine.
@@ -84,6 +90,11 @@ impl Tap {
         self.state.send_replace(state(0));
     }
 
+    /// How often something was asked of the network that had to wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.log.lock().unwrap().waiting
+    }
+
     pub(crate) fn start(&self) {
         self.state.send_replace(state(100));
     }
@@ -98,6 +109,7 @@ impl Tap {
             return ask(&self.inner);
         }
         let network = self.inner.clone();
+        self.log.lock().unwrap().waiting += 1;
         Box::pin(async move {
             now.wait_for(|s| *s == state(100)).await.unwrap();
             ask(&network).await
@@ -146,6 +158,15 @@ impl Tap {
     /// From now on this stream takes nothing.
     pub(crate) fn stall(&self, stream: usize) {
         self.log.lock().unwrap().stuck = Some(stream);
+    }
+
+    /// These streams break.
+    pub(crate) fn break_streams(&self, streams: impl IntoIterator<Item = usize>) {
+        let mut log = self.log.lock().unwrap();
+        log.broken.extend(streams);
+        let readers = std::mem::take(&mut log.readers);
+        drop(log);
+        readers.into_values().for_each(Waker::wake);
     }
 
     /// As [`Self::end_streams_after`], for streams through exits.
@@ -246,10 +267,16 @@ impl AsyncRead for Tapped {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.port == ONION_PORT_LEGS && self.log.lock().unwrap().deaf {
+        let mut log = self.log.lock().unwrap();
+        if log.broken.contains(&self.number) {
+            return Poll::Ready(Ok(()));
+        }
+        if self.port == ONION_PORT_LEGS && log.deaf {
             // Nobody wakes this up again: it lasts until the stream is dropped.
             return Poll::Pending;
         }
+        log.readers.insert(self.number, cx.waker().clone());
+        drop(log);
         let Some(left) = self.left else {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         };
@@ -273,6 +300,9 @@ impl AsyncWrite for Tapped {
     ) -> Poll<io::Result<usize>> {
         let stalled = {
             let log = self.log.lock().unwrap();
+            if log.broken.contains(&self.number) {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
             self.port == ONION_PORT_LEGS && log.stalled || log.stuck == Some(self.number)
         };
         if stalled {
