@@ -9,7 +9,7 @@ use crate::noise::{Moment, Noise, whole_below};
 use crate::params::Params;
 use crate::place::Place;
 use crate::quality::{Quality, Seeds, lasting, of_guard};
-use crate::random::{derive, unit};
+use crate::random::{derive, exp_or_less, unit};
 use crate::stalls::Stalls;
 
 /// KIST's scheduling interval, `KISTSchedRunInterval` of tor's param-spec.
@@ -19,6 +19,9 @@ const KIST: f64 = 10.0;
 pub(crate) const FIRST_SPACING: f64 = 1_000.0;
 /// Weight of the last spacing in the running mean.
 pub(crate) const SPACING_GAIN: f64 = 0.25;
+
+/// Moments that are remembered.
+const KNOWN: usize = 4;
 
 const FLOOR: u64 = 1;
 const CLIENT: u64 = 2;
@@ -117,6 +120,12 @@ pub struct Circuit {
     fast: [Noise; 3],
     /// Of the fast ones.
     queue_period: f64,
+    /// From when until when the level of the queues is nowhere below what.
+    least_level: (f64, f64, f64),
+    /// Queueing at the moments that were looked at last: what is foreseen comes to pass, and is in the way
+    /// of what is foreseen next.
+    known: [(f64, f64); KNOWN],
+    next_known: usize,
     stalls: Stalls,
     hops: [Hop; 2],
     /// Mean time between the last packets.
@@ -159,6 +168,9 @@ impl Circuit {
             fast: [0, 1, 2]
                 .map(|relay| Noise::new(own(QUEUE_FAST + relay), params.queue_periods[1])),
             queue_period: params.queue_periods[1],
+            least_level: (f64::INFINITY, f64::NEG_INFINITY, 0.0),
+            known: [(f64::NAN, 0.0); KNOWN],
+            next_known: 0,
             stalls: Stalls::new(params, seeds, way, setting.correlation),
             hops: [hop(0), hop(1)],
             spacing: FIRST_SPACING,
@@ -217,6 +229,16 @@ impl Circuit {
         self.arrived_at.max(out + self.floor)
     }
 
+    /// The same if no other packet of ours were in the way and this one were not lost, so at most that; `None`
+    /// if other stalls come first.
+    pub(crate) fn foresee_alone(&mut self, at: f64, limit: f64) -> Option<f64> {
+        if self.stalls.come_by(at) {
+            return None;
+        }
+        let relayed = self.relayed(at, limit - at - self.floor + 0.01);
+        Some(self.arrived_at.max(relayed + self.floor))
+    }
+
     /// When a packet would arrive that no other packet of ours is in the way of: nothing waits for an
     /// acknowledgement, and none of ours is lost. Not to be mixed with [`pass`](Self::pass).
     pub(crate) fn lone(&mut self, at: f64) -> f64 {
@@ -260,6 +282,35 @@ impl Circuit {
         self.floor + queueing + runs + stalled
     }
 
+    /// What a packet takes at least that comes between this knot of the fast noises and the next, if
+    /// nothing is held on the first hop.
+    pub(crate) fn least(&mut self, knot: i64) -> f64 {
+        let from = self.queue_period * knot as f64;
+        let to = from + self.queue_period;
+        let level = self.level_or_less(from, to);
+        let fast = self.queue_spread[2];
+        let relays = self.fast.iter_mut();
+        let sum: f64 = relays
+            .map(|noise| exp_or_less(level + fast * noise.least_after(knot)))
+            .sum();
+        self.floor + self.queue_scale / 3.0 * sum
+    }
+
+    /// What of the queues changes slowly is nowhere below this from one moment to the other.
+    fn level_or_less(&mut self, from: f64, to: f64) -> f64 {
+        let (since, until, level) = self.least_level;
+        if since <= from && to <= until {
+            return level;
+        }
+        let until = to + 8.0 * self.queue_period;
+        let [circuit, slow, _] = self.queue_spread;
+        let queue = self.queue.least(from, until);
+        // Less by more than any rounding.
+        let level = circuit * queue + slow * self.slow.least(from, until) - 1e-9;
+        self.least_level = (from, until, level);
+        level
+    }
+
     /// Takes what has happened by `at`, so that peeks from then on need not: nothing may be sent
     /// earlier any more. Does not change what comes out.
     pub(crate) fn settle(&mut self, at: f64) {
@@ -285,17 +336,29 @@ impl Circuit {
 
     /// Once it is above `most`, more is not looked at.
     fn queueing(&mut self, at: f64, most: f64) -> f64 {
+        if let Some((_, known)) = self.known.iter().find(|(moment, _)| *moment == at) {
+            return *known;
+        }
         let [circuit, slow, fast] = self.queue_spread;
-        let level = circuit * self.queue.at(at) + slow * self.slow.at(at);
         let moment = Moment::new(at, self.queue_period);
+        let mut relays = [0.0; 3];
+        for (relay, noise) in relays.iter_mut().zip(&mut self.fast) {
+            *relay = fast * noise.between(moment);
+        }
         let share = self.queue_scale / 3.0;
-        let mut sum = 0.0;
-        for noise in &mut self.fast {
-            sum += (level + fast * noise.between(moment)).exp();
+        if most < f64::INFINITY {
+            let level = self.level_or_less(at, at);
+            let sum: f64 = relays.iter().map(|relay| exp_or_less(level + relay)).sum();
             if share * sum > most {
-                break;
+                return share * sum;
             }
         }
+        let level = circuit * self.queue.at(at) + slow * self.slow.at(at);
+        let sum = relays
+            .iter()
+            .fold(0.0, |sum, relay| sum + (level + relay).exp());
+        self.known[self.next_known] = (at, share * sum);
+        self.next_known = (self.next_known + 1) % KNOWN;
         share * sum
     }
 }
@@ -351,7 +414,9 @@ mod tests {
     fn settling_and_foreseeing_change_nothing_that_comes_out() {
         for circuit in 0..50 {
             let seeds = Seeds { guard: 1, circuit };
-            let setting = Setting::between(Place::De, Place::De);
+            let mut setting = Setting::between(Place::De, Place::De);
+            let held = circuit % 2 == 1;
+            setting.nagle = [held; 2];
             let mut settled = Circuit::new(&MODEL, seeds, Direction::Down, &setting);
             let mut untouched = settled.clone();
             for step in 0..5_000 {
@@ -360,6 +425,10 @@ mod tests {
                 let later = now + f64::from(step % 7) * 60.0;
                 let arrives = settled.clone().pass(later);
                 assert!(settled.earliest(later) <= arrives);
+                if !held {
+                    let least = settled.least(whole_below(later / settled.queue_period));
+                    assert!(later + least <= arrives);
+                }
                 let foreseen = settled.foresee(later, f64::INFINITY);
                 assert_eq!(foreseen.to_bits(), arrives.to_bits());
                 let limit = later + 40.0;

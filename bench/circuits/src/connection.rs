@@ -196,6 +196,11 @@ impl Connection {
         }
     }
 
+    /// Whether what the near end sends may wait.
+    pub(crate) const fn holds_up(&self) -> bool {
+        self.ways[0].held
+    }
+
     /// A packet goes up at `at`, and leaves then; or it comes down, would be at the near end at `at` if
     /// the far one held nothing, and is there then. Moments of both directions must not go back.
     pub fn pass(&mut self, direction: Direction, at: Timestamp) -> Timestamp {

@@ -36,6 +36,7 @@
 //! scheduler of `tacit` (tacit-paths, which runs here as it is).
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod build;
 mod call;
 mod circuit;
@@ -43,6 +44,7 @@ mod connection;
 mod delays;
 pub mod fit;
 mod frames;
+mod line;
 mod nagle;
 mod network;
 mod noise;

@@ -12,13 +12,15 @@ use core::time::Duration;
 
 use tacit_types::{LegIndex, Timestamp};
 
+use crate::ahead::{Ahead, Interval};
 use crate::build::build_time;
 use crate::circuit::{Circuit, Direction, Setting, from_ms, ms};
 use crate::connection::Connection;
+use crate::line::Line;
+use crate::noise::whole_below;
 use crate::quality::Seeds;
 use crate::random::{Random, derive};
 use crate::scenario::{Client, Mode, Scenario};
-use crate::trace::Replay;
 
 const HOUR: f64 = 3_600_000.0;
 const EXIT: u64 = 0xe817;
@@ -42,70 +44,6 @@ impl Side {
         match self {
             Self::A => Self::B,
             Self::B => Self::A,
-        }
-    }
-}
-
-/// One direction of a circuit: modelled or recorded.
-#[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "in any call all are of one kind")]
-enum Line {
-    Model(Circuit),
-    /// A recording over the model's floor.
-    Replay(Replay, f64),
-}
-
-impl Line {
-    fn pass(&mut self, at: f64) -> f64 {
-        match self {
-            Self::Model(circuit) => circuit.pass(at),
-            Self::Replay(replay, floor) => replay.pass(at, *floor),
-        }
-    }
-
-    fn settle(&mut self, at: f64) {
-        match self {
-            Self::Model(circuit) => circuit.settle(at),
-            Self::Replay(..) => {}
-        }
-    }
-
-    /// What [`pass`](Self::pass) would say after these; changes nothing that comes out.
-    /// Later than `limit`, it need not be exact.
-    fn foresee(&mut self, before: impl Iterator<Item = f64>, at: f64, limit: f64) -> f64 {
-        let mut before = before.peekable();
-        match self {
-            Self::Model(circuit) if before.peek().is_none() => circuit.foresee(at, limit),
-            line => {
-                let mut line = line.clone();
-                for at in before {
-                    line.pass(at);
-                }
-                line.pass(at)
-            }
-        }
-    }
-
-    /// What a packet takes at this moment, as far as that does not change from packet to packet: of a
-    /// recording, which says nothing about that, what it takes.
-    fn level(&mut self, at: f64, stalls: bool) -> f64 {
-        match self {
-            Self::Model(circuit) => circuit.level(at, stalls),
-            Self::Replay(replay, floor) => replay.clone().pass(at, *floor) - at,
-        }
-    }
-
-    fn lone(&mut self, at: f64) -> f64 {
-        match self {
-            Self::Model(circuit) => circuit.lone(at),
-            Self::Replay(replay, floor) => replay.clone().pass(at, *floor),
-        }
-    }
-
-    fn earliest(&self, at: f64) -> f64 {
-        match self {
-            Self::Model(circuit) => circuit.earliest(at),
-            Self::Replay(_, floor) => at + floor,
         }
     }
 }
@@ -143,6 +81,8 @@ pub struct Network {
     legs: [Vec<Leg>; 2],
     /// By guard. None with recorded circuits, whose delays have what was held at any hop.
     connections: [Vec<Connection>; 2],
+    /// By side and direction.
+    ahead: [[Ahead; 2]; 2],
 }
 
 impl Network {
@@ -180,6 +120,7 @@ impl Network {
             seed,
             legs: [legs(Side::A), legs(Side::B)],
             connections: [connections(Side::A), connections(Side::B)],
+            ahead: [const { [Ahead::NOTHING; 2] }; 2],
         }
     }
 
@@ -232,6 +173,7 @@ impl Network {
         let leg = &mut self.legs[side as usize][index];
         leg.generation += 1;
         leg.fails_at = ms(up_at) + leg.random.exponential(HOUR / per_hour);
+        self.ahead[side as usize].iter_mut().for_each(Ahead::forget);
         (leg.lines, leg.exit) = circuit(&self.scenario, self.seed, side, index, leg.generation);
     }
 
@@ -387,6 +329,51 @@ impl Network {
         let leg = self.leg_up(side, leg, at)?;
         let arrives = leg.lines[direction as usize].lone(at);
         leg.unless_failed(arrives)
+    }
+
+    /// What all halves of one kind take at least for a packet that comes to them at `at`.
+    pub(crate) fn ahead(&mut self, side: Side, direction: Direction, at: Timestamp) -> &Interval {
+        let knot = self.knot(at);
+        self.interval(side, direction, knot)
+    }
+
+    fn knot(&self, at: Timestamp) -> i64 {
+        whole_below(ms(at) / self.scenario.params.queue_periods[1])
+    }
+
+    fn interval(&mut self, side: Side, direction: Direction, knot: i64) -> &Interval {
+        let connections = &self.connections[side as usize];
+        let held = direction == Direction::Up && connections.iter().any(Connection::holds_up);
+        let legs = &mut self.legs[side as usize];
+        self.ahead[side as usize][direction as usize].interval(knot, || {
+            legs.iter_mut().map(move |leg| {
+                let line = &mut leg.lines[direction as usize];
+                // What waits before may get into a later interval.
+                if held { 0.0 } else { line.least(knot) }
+            })
+        })
+    }
+
+    /// What comes to the halves of one kind at `at` or later does not arrive before that.
+    pub(crate) fn earliest_of_all(
+        &mut self,
+        side: Side,
+        direction: Direction,
+        at: Timestamp,
+    ) -> Timestamp {
+        let (at, mut knot) = (ms(at), self.knot(at));
+        let mut earliest = f64::INFINITY;
+        loop {
+            let begins = at.max(self.scenario.params.queue_periods[1] * knot as f64);
+            if begins >= earliest {
+                return from_ms(earliest);
+            }
+            let Some(shortest) = self.interval(side, direction, knot).shortest() else {
+                return Timestamp::from_micros(u64::MAX);
+            };
+            earliest = earliest.min(begins + shortest);
+            knot += 1;
+        }
     }
 
     /// What is sent on this half at `at` does not arrive before that, whatever else is sent.

@@ -89,8 +89,33 @@ impl Noise {
         (first * moment.before + second * moment.after) / moment.norm
     }
 
+    /// Between this knot and the next it is nowhere below this.
+    pub(crate) fn least_after(&mut self, knot: i64) -> f64 {
+        let [first, second] = self.ends(knot);
+        if first < 0.0 && second < 0.0 {
+            dip(first, second)
+        } else {
+            first.min(second)
+        }
+    }
+
+    /// From one moment to another it is nowhere below this.
+    pub(crate) fn least(&mut self, from: f64, to: f64) -> f64 {
+        let [from, to] = [from, to].map(|at| at / self.period);
+        let mut least = f64::INFINITY;
+        for knot in whole_below(from)..=whole_below(to) {
+            let within = |place: f64| (place - knot as f64).clamp(0.0, 1.0);
+            let part = least_between(self.ends(knot), [from, to].map(within));
+            least = least.min(part);
+        }
+        least
+    }
+
     /// Forgets what comes before `at`.
     pub(crate) fn settle(&mut self, at: f64) {
+        if at < self.period * (self.first + 1) as f64 {
+            return;
+        }
         let knot = whole_below(at / self.period);
         if knot > self.first {
             let gone = usize::try_from(knot - self.first).map_or(self.known, |n| n.min(self.known));
@@ -99,6 +124,24 @@ impl Noise {
             self.first = knot;
         }
     }
+}
+
+/// The noise between two knots, in a part of the way from the first to the second, is nowhere below this.
+fn least_between([first, second]: [f64; 2], [from, to]: [f64; 2]) -> f64 {
+    let value = |after: f64| {
+        let before = 1.0 - after;
+        (first * before + second * after) / (before * before + after * after).sqrt()
+    };
+    let lowest = second / (first + second);
+    if first < 0.0 && second < 0.0 && from < lowest && lowest < to {
+        return dip(first, second);
+    }
+    value(from).min(value(to))
+}
+
+/// Between two knots below zero the noise dips, to where both count as much as they can.
+fn dip(first: f64, second: f64) -> f64 {
+    -(first * first + second * second).sqrt()
 }
 
 /// The largest whole number that is not above it. On processors without an instruction for that,
@@ -122,6 +165,25 @@ mod tests {
             for ahead in [300.0, 0.0, 2_000.0, 50.0, 650.0] {
                 let new = Noise::new(7, 100.0).at(at + ahead);
                 assert_eq!(often.at(at + ahead).to_bits(), new.to_bits());
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_below_the_least() {
+        let mut noise = Noise::new(11, 45.0);
+        for knot in 0..500 {
+            let from = 45.0 * knot as f64;
+            let least = noise.least_after(knot);
+            let all = (0..90).map(|step| from + 0.5 * f64::from(step));
+            let values: Vec<f64> = all.map(|at| noise.at(at)).collect();
+            assert!(values.iter().all(|value| *value >= least - 1e-12), "{knot}");
+            for [since, until] in [[10.0, 20.0], [30.0, 60.0], [0.0, 200.0]] {
+                let least = noise.least(from + since, from + until);
+                let step = (until - since) / 100.0;
+                let all = (0..=100).map(|k| noise.at(from + since + step * f64::from(k)));
+                let lowest = all.fold(f64::INFINITY, f64::min);
+                assert!((least - 1e-9..least + 0.2).contains(&lowest), "{knot}");
             }
         }
     }

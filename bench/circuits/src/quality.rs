@@ -43,6 +43,11 @@ impl Quality {
         self.lasting + self.share * self.wander.at(at)
     }
 
+    /// From one moment to another it is nowhere below this.
+    pub(crate) fn least(&mut self, from: f64, to: f64) -> f64 {
+        self.lasting + self.share * self.wander.least(from, to)
+    }
+
     /// Gets ready for moments near `at`.
     pub(crate) fn settle(&mut self, at: f64) {
         self.wander.settle(at);

@@ -62,6 +62,16 @@ impl Random {
     }
 }
 
+/// At most `x.exp()`, less by 3 % at 2 and 12 % at 4, and much faster: (1 + x / 64) ^ 64.
+pub(crate) fn exp_or_less(x: f64) -> f64 {
+    let mut power = (1.0 + x / 64.0).max(0.0);
+    for _ in 0..6 {
+        power *= power;
+    }
+    // By more than any rounding.
+    power * (1.0 - 1e-9)
+}
+
 /// Standard normal from 64 random bits.
 #[must_use]
 pub fn gauss(bits: u64) -> f64 {
@@ -139,6 +149,16 @@ mod tests {
             (0.999, 3.090_232),
         ] {
             assert!((quantile(p) - z).abs() < 1e-5, "{p}: {}", quantile(p));
+        }
+    }
+
+    #[test]
+    fn what_stands_for_the_exponential_function_is_never_above_it() {
+        for step in -4_000..2_000 {
+            let x = f64::from(step) / 100.0;
+            let ratio = exp_or_less(x) / x.exp();
+            assert!(ratio <= 1.0, "{x}");
+            assert!(ratio > 0.88 || x.abs() > 4.0, "{x}: {ratio}");
         }
     }
 

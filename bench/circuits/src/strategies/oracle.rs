@@ -13,7 +13,7 @@
 use tacit_types::{LegIndex, Path, Timestamp};
 
 use super::{Contents, Copies, Note, Received, Strategy};
-use crate::circuit::Direction;
+use crate::circuit::{Direction, from_ms, ms};
 use crate::network::{Network, Side};
 use crate::scenario::{Mode, Scenario};
 
@@ -58,13 +58,12 @@ pub(super) struct Oracle {
     disturbance: Disturbance,
     side: Side,
     mode: Mode,
-    legs: u8,
     /// In the order in which they come to the down halves.
     flying: Vec<Flying>,
-    /// The up halves of the packet that is looked at, earliest first.
-    ups: Vec<Upwards>,
-    /// The down halves, by when what comes off the first up half can be there.
-    downs: Vec<(Timestamp, LegIndex)>,
+    /// The up halves, by what the packet that is looked at takes there at least, in ms, and the down halves
+    /// by what it takes there after one of them.
+    ups: Vec<(f64, LegIndex)>,
+    downs: Vec<(f64, LegIndex)>,
 }
 
 impl Oracle {
@@ -73,7 +72,6 @@ impl Oracle {
             disturbance,
             side,
             mode: scenario.mode,
-            legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
             flying: Vec::new(),
             ups: Vec::new(),
             downs: Vec::new(),
@@ -84,40 +82,70 @@ impl Oracle {
         self.flying.retain(|packet| packet.middle > now);
         network.settle(self.side, now);
         self.ups.clear();
-        for up in (0..self.legs).map(LegIndex) {
-            let up = self.up(network, up, now);
-            self.ups.extend(up);
-        }
-        self.ups.sort_unstable();
-        let first = self.ups.first()?.middle;
-        self.downs.clear();
-        for down in (0..self.legs).map(LegIndex) {
-            let earliest = self.earliest(network, first, down);
-            self.downs.extend(earliest.map(|earliest| (earliest, down)));
-        }
-        self.downs.sort_unstable();
+        let ups = network.ahead(self.side, Direction::Up, now).sorted();
+        self.ups.extend_from_slice(ups);
         let mut best: Option<Foreseen> = None;
-        for up in self.ups.iter().copied() {
-            if best.is_some_and(|best| best.arrives < up.middle) {
+        for place in 0..self.ups.len() {
+            let (takes, leg) = self.ups[place];
+            let limit = best.map(|best| self.limit(network, best, after(now, takes)));
+            if limit == Some(None) {
+                // All that follow take longer.
                 break;
             }
+            let up = self.up(network, (best, limit.flatten()), leg, now);
+            let Some(up) = up.filter(|up| !self.is_late(network, best, up.middle)) else {
+                continue;
+            };
             best = match self.mode {
-                Mode::Onion => self.down(network, best, up, up.leg),
+                Mode::Onion => self.one_down(network, best, up),
                 Mode::Turn => self.any_down(network, best, up),
             };
         }
         best
     }
 
-    fn any_down(
+    /// About when a packet has to come to the down halves so as to be there before the best, if it comes
+    /// to them at `middle` or later; `None` if it cannot be.
+    fn limit(&self, network: &mut Network, best: Foreseen, middle: Timestamp) -> Option<Timestamp> {
+        let downs = self.side.other();
+        let there = network.earliest_of_all(downs, Direction::Down, middle);
+        (there <= best.arrives).then(|| best.arrives - there.saturating_since(middle))
+    }
+
+    /// Whether no packet that comes to the down halves at `middle` or later is there before the best.
+    fn is_late(&self, network: &mut Network, best: Option<Foreseen>, middle: Timestamp) -> bool {
+        let downs = self.side.other();
+        best.is_some_and(|best| {
+            best.arrives < middle
+                || best.arrives < network.earliest_of_all(downs, Direction::Down, middle)
+        })
+    }
+
+    fn one_down(
         &self,
+        network: &mut Network,
+        best: Option<Foreseen>,
+        up: Upwards,
+    ) -> Option<Foreseen> {
+        let downs = network.ahead(self.side.other(), Direction::Down, up.middle);
+        let earliest = after(up.middle, downs.of(up.leg));
+        if best.is_some_and(|best| best.arrives < earliest) {
+            return best;
+        }
+        self.down(network, best, up, up.leg)
+    }
+
+    fn any_down(
+        &mut self,
         network: &mut Network,
         mut best: Option<Foreseen>,
         up: Upwards,
     ) -> Option<Foreseen> {
-        for (earliest, down) in self.downs.iter().copied() {
-            // What comes to them later than the first is not there earlier.
-            if best.is_some_and(|best| best.arrives < earliest) {
+        let downs = network.ahead(self.side.other(), Direction::Down, up.middle);
+        self.downs.clear();
+        self.downs.extend_from_slice(downs.sorted());
+        for (takes, down) in self.downs.iter().copied() {
+            if best.is_some_and(|best| best.arrives < after(up.middle, takes)) {
                 break;
             }
             best = self.down(network, best, up, down);
@@ -125,13 +153,15 @@ impl Oracle {
         best
     }
 
-    fn earliest(&self, network: &Network, at: Timestamp, down: LegIndex) -> Option<Timestamp> {
-        network.earliest(self.side.other(), down, Direction::Down, at)
-    }
-
-    /// When the packet comes to the down half. What went up before it has gone up already, but need not
-    /// have come to its exit.
-    fn up(&self, network: &mut Network, leg: LegIndex, now: Timestamp) -> Option<Upwards> {
+    /// When the packet comes to the down half, or a time at which it is too late to be there before the
+    /// best. What went up before it has gone up already, but need not have come to its exit.
+    fn up(
+        &self,
+        network: &mut Network,
+        (best, limit): (Option<Foreseen>, Option<Timestamp>),
+        leg: LegIndex,
+        now: Timestamp,
+    ) -> Option<Upwards> {
         let (side, direction) = (self.side, Direction::Up);
         let (exit, middle) = match self.disturbance {
             Disturbance::None => {
@@ -139,8 +169,15 @@ impl Oracle {
                 (middle, middle)
             }
             Disturbance::Real => {
-                let none = core::iter::empty();
-                let exit = network.peek(side, leg, direction, none, now, None)?;
+                let peek = |network: &mut Network, limit| {
+                    let none = core::iter::empty();
+                    network.peek(side, leg, direction, none, now, limit)
+                };
+                let mut exit = peek(network, limit)?;
+                let is_exact = limit.is_none_or(|limit| exit <= limit);
+                if !is_exact && !self.is_late(network, best, exit) {
+                    exit = peek(network, None)?;
+                }
                 let before = self.flying.iter().filter(|packet| packet.up == leg);
                 let before = before.map(|packet| packet.exit).filter(|at| *at > now);
                 (exit, network.peek_exit(side, leg, before, exit)?)
@@ -158,7 +195,7 @@ impl Oracle {
         down: LegIndex,
     ) -> Option<Foreseen> {
         let (side, direction, middle) = (self.side.other(), Direction::Down, up.middle);
-        let Some(earliest) = self.earliest(network, middle, down) else {
+        let Some(earliest) = network.earliest(side, down, direction, middle) else {
             return best;
         };
         if best.is_some_and(|best| best.arrives < earliest) {
@@ -189,6 +226,10 @@ impl Oracle {
         };
         self.flying.insert(place, packet);
     }
+}
+
+fn after(at: Timestamp, takes: f64) -> Timestamp {
+    from_ms(ms(at) + takes)
 }
 
 impl Strategy for Oracle {
@@ -264,6 +305,44 @@ mod tests {
         }
         packets.retain(|(_, real)| real.is_some());
         packets
+    }
+
+    /// All paths, without leaving any out.
+    fn best_of_all(oracle: &Oracle, network: &mut Network, now: Timestamp) -> Option<Foreseen> {
+        let mut best = None;
+        for up in (0..12).map(LegIndex) {
+            let Some(up) = oracle.up(network, (None, None), up, now) else {
+                continue;
+            };
+            for down in (0..12).map(LegIndex) {
+                if oracle.mode == Mode::Turn || up.leg == down {
+                    let this = oracle.down(network, None, up, down);
+                    best = best.into_iter().chain(this).min();
+                }
+            }
+        }
+        best
+    }
+
+    #[test]
+    fn no_path_that_it_leaves_out_is_earlier() {
+        for (mode, client) in [
+            (Mode::Turn, Client::Tacit),
+            (Mode::Turn, Client::CTor),
+            (Mode::Onion, Client::Tacit),
+        ] {
+            let mut scenario = Scenario::new(mode);
+            scenario.guards = 2;
+            let mut network = Network::new(&scenario, [client; 2], 9);
+            let mut oracle = Oracle::new(Disturbance::Real, Side::A, &scenario);
+            for packet in 0..2_000_u32 {
+                let now = Timestamp::ZERO + Duration::from_millis(20) * packet;
+                let best = oracle.foresee(&mut network, now).expect("circuits are up");
+                assert_eq!(Some(best), best_of_all(&oracle, &mut network, now));
+                oracle.take_off(best);
+                network.send(Side::A, best.up.leg, Direction::Up, now);
+            }
+        }
     }
 
     #[test]
