@@ -62,7 +62,7 @@ impl Random {
     }
 }
 
-/// At most `x.exp()`, less by 3 % at 2 and 12 % at 4, and much faster: (1 + x / 64) ^ 64.
+/// At most `x.exp()`, less by 3 % at 2 and 13 % at -4, and much faster: (1 + x / 64) ^ 64.
 pub(crate) fn exp_or_less(x: f64) -> f64 {
     let mut power = (1.0 + x / 64.0).max(0.0);
     for _ in 0..6 {
@@ -158,7 +158,7 @@ mod tests {
             let x = f64::from(step) / 100.0;
             let ratio = exp_or_less(x) / x.exp();
             assert!(ratio <= 1.0, "{x}");
-            assert!(ratio > 0.88 || x.abs() > 4.0, "{x}: {ratio}");
+            assert!(ratio > 0.87 || x.abs() > 4.0, "{x}: {ratio}");
         }
     }
 
