@@ -44,6 +44,9 @@ fn compare(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let mut scenario = Scenario::new(mode.parse::<Mode>()?);
     scenario.length = Duration::from_secs(60 * minutes.parse::<u64>()?);
     scenario.legs = legs.parse()?;
+    if !(1..=16).contains(&scenario.legs) {
+        return Err("LEGS must be from 1 to 16".into());
+    }
     scenario.guards = guards.parse()?;
     scenario.correlation = correlation.parse()?;
     let (calls, seed): (u32, u64) = (calls.parse()?, seed.parse()?);

@@ -105,8 +105,8 @@ pub const VERSION: &str = "tacit-circuits/4";
 /// and the round trips near those of 2018 and 2019; docs/circuits.md has both.
 pub const CONGESTION: f64 = 2.2;
 
-/// The correlation that results are headlined with: the middle of 0 to 0.3, all of which the published
-/// shares allow.
+/// The correlation that `tacit-bench compare` has by default: the middle of 0 to 0.3, all of which the
+/// published shares allow.
 pub const CORRELATION: f64 = 0.15;
 
 impl Params {

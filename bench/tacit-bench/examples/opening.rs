@@ -11,6 +11,7 @@
 
 use std::env::args;
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -247,10 +248,23 @@ fn percentile(values: &mut [f64], share: f64) -> f64 {
     values[rank.clamp(1, values.len()) - 1]
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    measure().map_or_else(
+        |error| {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn measure() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = args().skip(1).collect();
     let [network, calls, seed] = &args[..] else {
-        return Err("network, calls, seed".into());
+        return Err(
+            "usage: opening NETWORK CALLS SEED (network: turn, onion, idle-turn, idle-onion)"
+                .into(),
+        );
     };
     let (calls, seed): (u64, u64) = (calls.parse()?, seed.parse()?);
     let mode: Mode = network.trim_start_matches("idle-").parse()?;
@@ -278,8 +292,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect::<Result<Vec<_>, _>>()?
         .concat();
-    let spread = |mut values: Vec<f64>, shares: [f64; 3]| {
-        shares.map(|share| format!("{:.2}", percentile(&mut values, share)))
+    let spread = |mut values: Vec<f64>, shares: [f64; 3], digits: usize| {
+        let texts = shares.map(|share| format!("{:.digits$}", percentile(&mut values, share)));
+        texts.join(", ")
     };
     let mean = |value: &dyn Fn(&Opening) -> f64| {
         openings.iter().map(value).sum::<f64>() / openings.len() as f64
@@ -288,27 +303,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         let share = scores.iter().filter(|score| **score >= least).count() as f64;
         100.0 * share / scores.len() as f64
     };
-    println!(
-        "{network} {calls} calls, seed {seed}, simulated: PESQ-WB 2-12 s mean {:.3}, p10 p50 p90 {:?}, \
-         >= 3.5 {:.1} %, >= 3.0 {:.1} %",
-        scores.iter().sum::<f64>() / scores.len() as f64,
-        spread(scores.clone(), [0.1, 0.5, 0.9]),
-        at_least(3.5),
-        at_least(3.0)
-    );
     let delays = |part: usize| -> Vec<f64> {
         openings
             .iter()
             .flat_map(|o| o.delays[part].iter().copied())
             .collect()
     };
+    println!("{network}, {calls} calls, seed {seed}, simulated; both directions of each call");
     println!(
-        "  first 5 s: concealed {:.2} frames, changed {:.2}, m2e p50 p90 p99 {:?}; 5-12 s: {:?}; changed 2-12 s {:.2}",
-        mean(&|o| f64::from(o.concealed)),
+        "PESQ-WB of seconds 2 to 12: mean {:.2}; p10, p50, p90: {}; at least 3.5: {:.1} %, at least 3.0: {:.1} %",
+        scores.iter().sum::<f64>() / scores.len() as f64,
+        spread(scores.clone(), [0.1, 0.5, 0.9], 2),
+        at_least(3.5),
+        at_least(3.0)
+    );
+    println!(
+        "first 5 s, of 250 frames: {:.1} changed, {:.2} concealed; changed in seconds 2 to 12, of 500: {:.1}",
         mean(&|o| f64::from(o.changed[0])),
-        spread(delays(0), [0.5, 0.9, 0.99]),
-        spread(delays(1), [0.5, 0.9, 0.99]),
+        mean(&|o| f64::from(o.concealed)),
         mean(&|o| f64::from(o.changed[1]))
     );
+    for (what, part) in [("first 5 s", 0), ("seconds 5 to 12", 1)] {
+        let delays = spread(delays(part), [0.5, 0.9, 0.99], 0);
+        println!("mouth to ear, {what}, ms: p50, p90, p99: {delays}");
+    }
     Ok(())
 }

@@ -11,12 +11,29 @@ use tacit_types::limits::DEFAULT_LEGS;
 use tacit_bench::audio::{SHORTEST, Studio};
 use tacit_bench::sim::Plan;
 
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a limit was missed (--fail-above, --fail-if-missed); \
+2 wrong arguments, a file, or anything else that failed; 130 in a shell for what Ctrl-C ended.";
+
+/// Why there is no `tornet`, and how to have it.
+#[cfg(not(feature = "tornet"))]
+pub(crate) fn without_tor(arguments: &[String]) -> String {
+    let again: Vec<&str> = ["tacit-bench", "tornet"]
+        .into_iter()
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    format!(
+        "this program was built without Tor (--no-default-features), which tornet needs: \
+         `cargo build --release -p tacit-bench` builds it with Tor in some minutes; then, as root, `{}`",
+        again.join(" ")
+    )
+}
+
 /// Voice latency over simulated Tor circuits.
 ///
 /// Runs the production scheduler and playout, and published systems rebuilt from their descriptions,
 /// over the same simulated circuits. Same seed, same output. Nothing here touches the Internet.
 #[derive(Debug, Parser)]
-#[command(name = "tacit-bench", version)]
+#[command(name = "tacit-bench", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -39,6 +56,13 @@ pub(crate) enum Command {
     /// loopback and those namespaces are used.
     #[cfg(feature = "tornet")]
     Tornet(crate::tornet::TornetArgs),
+    /// Not in this program, which was built without Tor: `cargo build --release -p tacit-bench` builds it
+    /// with it.
+    #[cfg(not(feature = "tornet"))]
+    Tornet {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Checks a folder of traces, or writes one from the model.
     Trace {
         #[command(subcommand)]
@@ -122,7 +146,7 @@ pub(crate) struct Scene {
     /// Threads; as many as there are cores if not given.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) jobs: Option<u8>,
-    /// No progress.
+    /// No progress: neither the bar nor, where standard error is no terminal, a line every ten seconds.
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -200,7 +224,8 @@ impl From<ClientsArg> for Clients {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) scene: Scene,
-    /// Write the lines there instead of to standard output.
+    /// Write the lines there instead of to standard output: to FILE.part as calls end, which becomes FILE
+    /// when all are in it. What is broken off leaves the whole lines so far in FILE.part.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -24,7 +24,7 @@ pub fn page(groups: &[Vec<CallLine>], calls: &[String]) -> Result<String, DrawEr
     let one_call = if calls.is_empty() {
         String::new()
     } else {
-        format!("<h2>Forty seconds of one call</h2>\n{}\n", calls.join("\n"))
+        format!("<h2>Part of one call</h2>\n{}\n", calls.join("\n"))
     };
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Simulated calls over Tor</title>\n<style>{STYLE}</style></head><body>\n\
@@ -150,9 +150,9 @@ fn cells(row: &Row) -> [String; 17] {
     let pesq = row.pesq.as_ref();
     let scored = |text: fn(&Pesq) -> String| pesq.map(text).unwrap_or_default();
     [
-        s.strategy.clone(),
+        s.label(),
         s.playout.clone(),
-        s.legs.to_string(),
+        s.circuits().to_string(),
         row.replacements.to_string(),
         s.guards.to_string(),
         s.cells_per_s.to_string(),

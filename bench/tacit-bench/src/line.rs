@@ -1,6 +1,7 @@
 //! One simulated call, as one line of JSON.
 
 use serde::{Deserialize, Serialize};
+use tacit_circuits::strategies::Kind;
 use tacit_circuits::{Client, Clients, Delays, LONGEST, MODEL, Mode, Place, VERSION};
 
 use crate::sim::{Contender, Plan};
@@ -29,7 +30,7 @@ pub struct Setting {
     pub to: String,
     /// Length of a call.
     pub minutes: f64,
-    /// Circuits a side (`turn`) or in all (`onion`).
+    /// Circuits a side (`turn`) or in all (`onion`); `single` takes one of them, `torfone` two.
     pub legs: usize,
     /// Share of stall time that circuits behind a guard share.
     pub correlation: f64,
@@ -85,6 +86,36 @@ impl Setting {
             traces: scenario.traces.is_some(),
             seed: plan.seed,
         }
+    }
+}
+
+impl Setting {
+    /// The strategy's name, with what it may be told to do otherwise.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let Ok(kind) = self.strategy.parse::<Kind>() else {
+            return self.strategy.clone();
+        };
+        let mut label = self.strategy.clone();
+        if self.cells_per_s != kind.cells_per_second() {
+            label.push_str(&format!(", {} cells/s", self.cells_per_s));
+        }
+        let could = matches!(
+            kind,
+            Kind::Tacit | Kind::Oracle | Kind::Bound | Kind::Told(_)
+        );
+        if could && !self.replace {
+            label.push_str(", circuits kept");
+        }
+        label
+    }
+
+    /// Circuits a side (`turn`) or in all (`onion`) that the strategy has; [`legs`](Self::legs) is what
+    /// it was offered.
+    #[must_use]
+    pub fn circuits(&self) -> usize {
+        let kind = self.strategy.parse::<Kind>();
+        kind.map_or(self.legs, |kind| kind.circuits(self.legs))
     }
 }
 

@@ -77,9 +77,9 @@ fn cells(row: &Row) -> [String; 16] {
         format!("{:.2}, {good} of {}", pesq.mean, pesq.calls)
     });
     [
-        row.setting.strategy.clone(),
+        row.setting.label(),
         row.setting.playout.clone(),
-        row.setting.legs.to_string(),
+        row.setting.circuits().to_string(),
         row.replacements.to_string(),
         row.setting.guards.to_string(),
         ms(row.network_ms.p50),

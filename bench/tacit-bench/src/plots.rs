@@ -71,7 +71,7 @@ pub fn cdf(calls: &[CallLine], value: fn(&CallLine) -> Option<f64>) -> Option<Cu
     let share = |rank: usize| rank as f64 / calls.len() as f64;
     let steps = values.iter().enumerate();
     Some(Curve {
-        name: name(&setting.strategy, &setting.playout),
+        name: name(&setting.label(), &setting.playout),
         points: steps
             .flat_map(|(rank, x)| [(*x, share(rank)), (*x, share(rank + 1))])
             .collect(),
@@ -164,7 +164,11 @@ pub fn distributions(
     let named = |(curve, colour): (&Curve, RGBColor)| Named {
         colour,
         dot: false,
-        name: curve.name.clone(),
+        name: if curve.points.iter().any(|(x, _)| *x <= right) {
+            curve.name.clone()
+        } else {
+            format!("{} (beyond)", curve.name)
+        },
     };
     on_paper(x, y, &coloured().map(named).collect::<Vec<_>>(), |chart| {
         for (curve, colour) in coloured() {
@@ -195,7 +199,7 @@ pub fn quality_against_cells(rows: &[&Row]) -> Result<String, DrawError> {
     let named = |(row, colour): (&&Row, RGBColor)| Named {
         colour,
         dot: true,
-        name: name(&row.setting.strategy, &row.setting.playout),
+        name: name(&row.setting.label(), &row.setting.playout),
     };
     on_paper(x, y, &coloured().map(named).collect::<Vec<_>>(), |chart| {
         for (row, colour) in coloured() {
@@ -236,7 +240,7 @@ pub fn one_call(plan: &Plan, contender: Contender, call: u32) -> Result<String, 
     let title = format!("second of a call with {}", contender.strategy);
     let (x, y) = (
         (title.as_str(), from..to),
-        ("network delay, ms", 0.0..1_000.0),
+        ("network delay, ms (at the top: 1000 or more)", 0.0..1_000.0),
     );
     let legend = [
         Named {

@@ -168,8 +168,14 @@ impl Row {
         } else {
             format!(", floors × {}", s.floor_factor)
         };
+        // What waits in a recording is in its delays.
+        let congestion = if s.traces {
+            String::new()
+        } else {
+            format!(", congestion × {}", s.congestion)
+        };
         format!(
-            "{what}: {} calls of {} min, {} to {}, {}, correlation {}{clients}{acks}{nagle}{floor}, seed {}",
+            "{what}: {} calls of {} min, {} to {}, {}{congestion}, correlation {}{clients}{acks}{nagle}{floor}, seed {}",
             self.calls, s.minutes, s.from, s.to, s.mode, s.correlation, s.seed
         )
     }

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tacit_bench::audio::Studio;
 use tacit_bench::line::CallLine;
 use tacit_bench::sim::{Contender, Plan};
 
 use crate::Failure;
+use crate::progress::Progress;
 
 /// Threads, and whether to say how far they are.
 pub(crate) struct Runner {
@@ -24,17 +24,9 @@ impl Runner {
         Ok(Self { pool, quiet })
     }
 
-    /// A bar for so many calls.
-    pub(crate) fn bar(&self, calls: u64) -> ProgressBar {
-        if self.quiet {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::new(calls);
-        let style = "simulating {msg}: {wide_bar} {pos} of {len} calls, {eta} left";
-        bar.set_style(
-            ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
-        bar
+    /// How far so many calls are.
+    pub(crate) fn progress(&self, calls: u64) -> Progress {
+        Progress::new(calls, self.quiet)
     }
 
     /// Does something on all threads.
@@ -43,21 +35,25 @@ impl Runner {
     }
 
     /// A contender's calls, the first `aloud` with sound if there is a studio; and the share of a core
-    /// that one call took, in percent.
+    /// that one call took, in percent. `each` gets every call as it ends, in any order.
     pub(crate) fn calls(
         &self,
         plan: &Plan,
         contender: Contender,
-        aloud: u32,
-        studio: Option<&Studio>,
-        bar: &ProgressBar,
+        (aloud, studio): (u32, Option<&Studio>),
+        progress: &Progress,
+        each: impl Fn(&CallLine) -> Result<(), Failure> + Sync,
     ) -> Result<(Vec<CallLine>, f64), Failure> {
         let Contender { strategy, buffer } = contender;
-        bar.set_message(format!("{strategy} ({})", buffer.name()));
+        progress.doing(format!("{strategy} ({})", buffer.name()));
         let started = Instant::now();
+        let done = |call: &CallLine| {
+            progress.done(1);
+            each(call)
+        };
         let calls = self
             .pool
-            .install(|| plan.calls(contender, aloud, studio, || bar.inc(1)))?;
+            .install(|| plan.calls(contender, aloud, studio, done))?;
         let taken = started.elapsed().as_secs_f64() * self.pool.current_num_threads() as f64;
         let spoken = plan.scenario.length.as_secs_f64() * f64::from(plan.calls);
         Ok((calls, 100.0 * taken / spoken))

@@ -177,26 +177,29 @@ impl Plan {
     }
 
     /// Simulates all calls of a contender on all cores, the first `aloud` of them with sound; `done`
-    /// hears of each as it ends.
+    /// gets each as it ends. They are begun in their order, so that few end before an earlier one.
     ///
     /// # Errors
-    /// A call with sound could not be scored.
-    pub fn calls(
+    /// A call with sound could not be scored, or `done` failed.
+    pub fn calls<E: From<AudioError> + Send>(
         &self,
         contender: Contender,
         aloud: u32,
         studio: Option<&Studio>,
-        done: impl Fn() + Sync,
-    ) -> Result<Vec<CallLine>, AudioError> {
-        let one = |call| {
+        done: impl Fn(&CallLine) -> Result<(), E> + Sync,
+    ) -> Result<Vec<CallLine>, E> {
+        let one = |call: u32| -> Result<CallLine, E> {
             let line = match studio {
                 Some(studio) if call < aloud => self.call_aloud(contender, call, studio)?,
                 _ => self.call(contender, call),
             };
-            done();
+            done(&line)?;
             Ok(line)
         };
-        (0..self.calls).into_par_iter().map(one).collect()
+        let calls = (0..self.calls).par_bridge().map(one);
+        let mut calls = calls.collect::<Result<Vec<CallLine>, E>>()?;
+        calls.sort_unstable_by_key(|line| line.call);
+        Ok(calls)
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Failure;
+use crate::file::Output;
 
 #[derive(Debug, Args)]
 pub(crate) struct TornetArgs {
@@ -31,7 +32,7 @@ const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(args: TornetArgs) -> Result<ExitCode, Failure> {
     // Before ten minutes of measuring, not after.
-    let mut output = args.output.as_deref().map(crate::create).transpose()?;
+    let output = args.output.as_deref().map(Output::create).transpose()?;
     let options = args.arguments.into();
     let show = |step: Step| {
         if !args.quiet {
@@ -63,8 +64,9 @@ pub(crate) fn run(args: TornetArgs) -> Result<ExitCode, Failure> {
         Err(error) => return Err(error.into()),
     };
     let lines = report.json_lines()?;
-    if let Some(output) = &mut output {
+    if let Some(mut output) = output {
         output.write_all(lines.as_bytes())?;
+        output.finish()?;
     }
     let mut out = std::io::stdout().lock();
     let text = if args.json { lines } else { report.table() };

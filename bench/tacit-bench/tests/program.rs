@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output, Stdio};
 
 fn bench(arguments: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tacit-bench"))
@@ -253,6 +255,8 @@ fn files_of_calls_that_are_none_are_refused_with_their_line() {
     let line = line.lines().next().unwrap();
     for (text, part) in [
         (String::new(), "no calls"),
+        (line[..40].to_owned(), "no calls"),
+        (format!("{}\n{line}\n", &line[..40]), "line 1"),
         ("nonsense\n".to_owned(), "line 1"),
         (format!("{line}\n{{}}\n"), "line 2"),
         (line.replace("\"schema\":1", "\"schema\":2"), "schema 2"),
@@ -286,4 +290,152 @@ fn traces_that_were_made_can_be_used() {
         complaint(&format!("compare {SMALL} --traces {traces}"))
             .contains("bad.csv: line 2: negative delay")
     );
+}
+
+/// Broken off by a signal: whole lines in order, and the older file as it was. Not SIGINT, which a test
+/// that was started in the background may have inherited to be ignored.
+#[test]
+fn what_is_broken_off_leaves_whole_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.jsonl");
+    fs::write(&file, "older\n").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tacit-bench"))
+        .args("run --calls 100000 --minutes 0.2 --strategies single --jobs 2".split(' '))
+        .arg("--output")
+        .arg(&file)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    stderr.read_line(&mut told).unwrap();
+    let part = folder.path().join("calls.jsonl.part");
+    assert!(told.contains(part.to_str().unwrap()), "{told}");
+    while fs::read_to_string(&part).unwrap().lines().count() < 5 {
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    let kill = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "older\n");
+    let lines = fs::read_to_string(&part).unwrap();
+    assert!(lines.ends_with('\n'));
+    for (number, line) in lines.lines().enumerate() {
+        let call: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(call["call"], number);
+    }
+    let output = bench(&format!("report {}", part.display()));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("not finished"),
+        "{said}"
+    );
+}
+
+/// The same call again would make intervals narrower than they are.
+#[test]
+fn a_call_counts_once_and_what_is_broken_off_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (whole, cut) = (file("whole.jsonl"), file("cut.jsonl"));
+    said(&bench(&format!(
+        "run {SMALL} --strategies tacit --output {whole}"
+    )));
+    let lines = fs::read_to_string(&whole).unwrap();
+    fs::write(&cut, &lines[..lines.len() - 30]).unwrap();
+    let once = bench(&format!("report {whole} --json"));
+    assert!(once.stderr.is_empty());
+    let twice = bench(&format!("report {whole} {whole} {cut} --json"));
+    assert_eq!(said(&twice), said(&once));
+    let told = String::from_utf8(twice.stderr).unwrap();
+    assert!(told.contains("cut.jsonl: line 3: broken off"), "{told}");
+    assert!(told.contains("count once: 5 lines left out"), "{told}");
+}
+
+/// Before anything is simulated: these would take hours.
+#[test]
+fn files_that_cannot_be_written_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().display();
+    let long = "--calls 100000 --minutes 1440";
+    for arguments in [
+        format!("compare {long} --html {folder}/none/page.html"),
+        format!("compare {long} --csv {folder}/none/rows.csv"),
+        format!("compare {long} --csv {folder}"),
+        format!("compare {long} --csv {folder}/x --html {folder}/x"),
+        format!("run {long} --output {folder}/none/calls.jsonl"),
+        format!("report {folder}/none.jsonl --html {folder}/none/page.html"),
+    ] {
+        let told = complaint(&arguments);
+        assert!(
+            told.contains(&folder.to_string()) || told.contains("same file"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_limit_that_is_missed_is_told_with_its_figures() {
+    let output = bench(&format!(
+        "compare {SMALL} --strategies tacit --fail-above 20"
+    ));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains(" ms, above the 20 of --fail-above"), "{told}");
+    assert!(complaint("compare --strategies best").contains("known are single, torfone, "));
+    assert!(said(&bench("--help")).contains("Exit codes"));
+}
+
+/// A program with Tor has the arguments of real relays instead.
+#[cfg(not(feature = "tornet"))]
+#[test]
+fn without_tor_the_program_says_how_to_have_it() {
+    for arguments in ["tornet", "tornet --seconds 20 --json"] {
+        let told = complaint(arguments);
+        assert!(
+            told.contains("cargo build --release -p tacit-bench"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn the_table_says_what_its_lines_differ_in() {
+    let table = |more: &str| {
+        said(&bench(&format!(
+            "compare {SMALL} --strategies single,tacit {more}"
+        )))
+    };
+    let plain = table("");
+    assert!(plain.contains(", congestion × 2.2,"), "{plain}");
+    let legs = |table: &str, strategy: &str| -> String {
+        let line = table
+            .lines()
+            .find(|line| line.starts_with(strategy))
+            .unwrap();
+        line.split_whitespace().nth(2).unwrap().to_owned()
+    };
+    assert_eq!(
+        (legs(&plain, "single"), legs(&plain, "tacit")),
+        ("1".into(), "12".into())
+    );
+    assert!(table("--cells 25").contains("tacit, 25 cells/s "));
+    let kept = table("--keep-circuits");
+    assert!(kept.contains("tacit, circuits kept ") && !kept.contains("single, circuits kept"));
+}
+
+#[test]
+fn few_traces_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let traces = folder.path().join("traces").display().to_string();
+    said(&bench(&format!(
+        "trace make {traces} --count 4 --seconds 20"
+    )));
+    let with = |legs: u8| {
+        let arguments =
+            format!("compare {SMALL} --traces {traces} --strategies tacit --legs {legs}");
+        String::from_utf8(bench(&arguments).stderr).unwrap()
+    };
+    assert!(with(12).contains("12 legs are drawn from 2 traces"));
+    assert!(with(2).is_empty());
 }

@@ -144,7 +144,11 @@ fn repair_table(texts: &[Encoded]) -> Result<String, Box<dyn Error>> {
             "{gap},{name},{},{},{},{:.2},{:.3}",
             count.lost, count.repeated, count.repaired, measured.pesq_wb, measured.estoi
         )?;
-        eprintln!("{gap} {name}: {measured:?} {count:?}");
+        let Measured { pesq_wb, estoi } = measured;
+        eprintln!(
+            "gap of {gap} frames, {name}: PESQ-WB {pesq_wb:.2}, ESTOI {estoi:.3}; {} lost, {} from repeats, {} from DRED",
+            count.lost, count.repeated, count.repaired
+        );
         Ok(())
     };
     row(Means::Plc, "none", 0)?;

@@ -319,6 +319,23 @@ impl Kind {
         }
     }
 
+    /// How many of a side's circuits it has: the scenario's, unless it was published with fewer.
+    #[must_use]
+    pub fn circuits(self, legs: usize) -> usize {
+        match self {
+            Self::Single => legs.min(1),
+            Self::Torfone => legs.min(2),
+            _ => legs,
+        }
+    }
+
+    /// Names of all that there are.
+    fn known() -> String {
+        let names = Self::ALL.map(|kind| kind.to_string()).join(", ");
+        let (levels, stalls) = (Told::LEVELS, Told::STALLS);
+        format!("{names}, {levels} and {stalls} (-MS: so much later)")
+    }
+
     /// Packets a second and direction, copies counted.
     #[must_use]
     pub const fn cells_per_second(self) -> u32 {
@@ -352,7 +369,7 @@ impl fmt::Display for Kind {
 
 /// No such strategy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown strategy '{0}'")]
+#[error("unknown strategy '{0}': known are {known}", known = Kind::known())]
 pub struct UnknownStrategy(String);
 
 impl FromStr for Kind {

@@ -37,7 +37,7 @@ pub(crate) const TOLD: &str = "told";
 pub(crate) const BASELINES: &str = "baselines";
 /// The same with real speech.
 pub(crate) const ALOUD_BESIDE: &str = "aloud-baselines";
-/// With the correlation of headlines.
+/// With the correlation that `compare` has by default.
 pub(crate) const HEADLINE: &str = "headline";
 pub(crate) const EIGHT_LEGS: &str = "8-legs";
 pub(crate) const HEADLINE_EIGHT_LEGS: &str = "headline-8-legs";

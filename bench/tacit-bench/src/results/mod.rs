@@ -12,7 +12,6 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use indicatif::ProgressBar;
 use tacit_bench::audio::Studio;
 use tacit_bench::exit::{self, Scored};
 use tacit_bench::hearing::Buffer;
@@ -23,6 +22,7 @@ use tacit_circuits::strategies::Kind;
 
 use crate::Failure;
 use crate::args::ResultsArgs;
+use crate::progress::Progress;
 use crate::runner::Runner;
 
 use self::grid::{ALOUD_CALLS, CALLS, Grid, SCORED, Scene, TUNING};
@@ -87,18 +87,18 @@ fn live_tor(args: &ResultsArgs, grid: &Grid, cache: &Cache) -> Result<LiveTor, F
     }
     let studio = Studio::new()?;
     let runner = Runner::new(args.jobs, args.quiet)?;
-    let bar = runner.bar(u64::from(grid.aloud) * exit::BUFFERS.len() as u64);
+    let progress = runner.progress(u64::from(grid.aloud) * exit::BUFFERS.len() as u64);
     let one = |buffer: Buffer| -> Result<_, Failure> {
-        bar.set_message(format!("live Tor ({})", buffer.name()));
+        progress.doing(format!("live Tor ({})", buffer.name()));
         let scores = runner.install(|| exit::scores(&studio, buffer, grid.aloud, grid.seed))?;
-        bar.inc(u64::from(grid.aloud));
+        progress.done(u64::from(grid.aloud));
         Ok((buffer.name(), scores))
     };
     let scored: LiveTor = exit::BUFFERS
         .into_iter()
         .map(one)
         .collect::<Result<_, _>>()?;
-    bar.finish_and_clear();
+    drop(progress);
     fs::write(file, serde_json::to_string(&scored)?)?;
     Ok(scored)
 }
@@ -127,8 +127,7 @@ fn key(mode: Mode, scene: &str, contender: Contender) -> String {
 fn simulate(args: &ResultsArgs, grid: &Grid, cache: &Cache) -> Result<Calls, Failure> {
     let runner = Runner::new(args.jobs, args.quiet)?;
     let scenes = grid.scenes();
-    let total = scenes.iter().map(Scene::calls).sum();
-    let bar = runner.bar(total);
+    let progress = runner.progress(scenes.iter().map(Scene::calls).sum());
     let mut all = HashMap::new();
     let mut studio = None;
     for scene in &scenes {
@@ -136,16 +135,23 @@ fn simulate(args: &ResultsArgs, grid: &Grid, cache: &Cache) -> Result<Calls, Fai
             let key = key(scene.plan.scenario.mode, scene.name, *contender);
             let calls = match cache.read(&key, scene, *contender)? {
                 Some(calls) => {
-                    bar.inc(u64::from(scene.plan.calls));
+                    progress.skipped(u64::from(scene.plan.calls));
                     calls
                 }
                 None if args.no_simulate => continue,
-                None => one(&runner, scene, *contender, &mut studio, &bar, cache, &key)?,
+                None => one(
+                    &runner,
+                    scene,
+                    *contender,
+                    &mut studio,
+                    &progress,
+                    cache,
+                    &key,
+                )?,
             };
             all.insert(key, calls);
         }
     }
-    bar.finish_and_clear();
     Ok(Calls(all))
 }
 
@@ -154,7 +160,7 @@ fn one(
     scene: &Scene,
     contender: Contender,
     studio: &mut Option<Studio>,
-    bar: &ProgressBar,
+    progress: &Progress,
     cache: &Cache,
     key: &str,
 ) -> Result<Vec<CallLine>, Failure> {
@@ -162,7 +168,8 @@ fn one(
     if scene.aloud && studio.is_none() {
         *studio = Some(Studio::new()?);
     }
-    let (calls, _) = runner.calls(&scene.plan, contender, aloud, studio.as_ref(), bar)?;
+    let sound = (aloud, studio.as_ref());
+    let (calls, _) = runner.calls(&scene.plan, contender, sound, progress, |_| Ok(()))?;
     cache.write(key, &calls)?;
     Ok(calls)
 }

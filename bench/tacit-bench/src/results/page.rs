@@ -165,10 +165,10 @@ fn about(grid: &Grid, program: &Program) -> String {
     format!(
         "# Results\n\n<!-- Written by `cargo xtask bench`: change the program, not this page. -->\n\n\
          Everything on this page is **simulated**, over [circuits of a model]({}) ({VERSION}), and was written by `cargo xtask bench{}`. \
-         How it is simulated, and what the figures mean, is in [Benchmarks](benchmarks.md).\n\n{warning}\
+         How it is simulated, what the figures mean, and which options of `tacit-bench compare` print which rows, is in [Benchmarks](benchmarks.md#simulated-calls): `--correlation 0` for the goals and the main tables, since `compare` has 0.15 by default.\n\n{warning}\
          - `de` to `de`, {LEGS} legs, 50 packets a second and direction, correlation 0, one guard for `tacit` and two for `donar-*`, unless said otherwise. `tacit` replaces bad circuits in the course of a call, as it is shipped; `oracle` has exactly its circuits, the same at the same times; `donar-*` keep the 12 that they begin with. Seed {seed}; program {}{commit}.\n\
          - {calls} calls of 5 minutes; {long} of {minutes} minutes; {beside} for what stands beside the goals; {aloud} with real speech (a quarter as many of the baselines), four segments of ten seconds each.\n\
-         - In brackets: 95 % intervals over calls, Wilson's for shares, by resampling paired calls for ratios: draws in which the oracle gains nothing on Donar say nothing, are left out, and counted. All calls speak the same two recordings, from different places: intervals hold what circuits differ in, not voices.\n\n",
+         - In brackets: 95 % intervals over calls, Wilson's for shares, by resampling paired calls for ratios (the median call of an even number is the upper of the two in the middle): draws in which the oracle gains nothing on Donar say nothing, are left out, and counted. All calls speak the same two recordings, from different places: intervals hold what circuits differ in, not voices.\n\n",
         "circuits.md", arguments, program.hash,
     )
 }

@@ -257,10 +257,10 @@ pub(super) fn beside(calls: &Calls) -> String {
         };
         let _ = writeln!(table, "| {what} | {} |", cells.as_flattened().join(" | "));
     };
-    let headline = format!("correlation {CORRELATION}, the headline");
-    line(&headline, HEADLINE, Tacit);
-    line(&headline, HEADLINE, DonarDouble);
-    line(&format!("{headline}, 8 legs"), HEADLINE_EIGHT_LEGS, Tacit);
+    let default = format!("correlation {CORRELATION}, the default of `compare`");
+    line(&default, HEADLINE, Tacit);
+    line(&default, HEADLINE, DonarDouble);
+    line(&format!("{default}, 8 legs"), HEADLINE_EIGHT_LEGS, Tacit);
     for (scene, correlation) in SAME_GUARDS {
         let what = format!("correlation {correlation}, one guard each");
         for kind in [Tacit, DonarDouble, Oracle] {
