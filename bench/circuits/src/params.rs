@@ -101,8 +101,9 @@ pub const VERSION: &str = "tacit-circuits/4";
 /// How many times the congestion of [`MODEL`]'s year, 2025, the benchmark's network has.
 ///
 /// Donar was measured in 2021, when Tor was slower: at today's congestion, nearly all of its calls would
-/// be below 360 ms. This much makes `donar-double` land where it was measured, over either kind of legs,
-/// and the round trips near those of 2018 and 2019; docs/circuits.md has both.
+/// be below 360 ms. This much makes `donar-double` land where it was measured, over either kind of legs.
+/// The round trips are then near those of 2018 and 2019 up to p75, and from p90 to p99 longer than in
+/// either year; docs/circuits.md has both.
 pub const CONGESTION: f64 = 2.2;
 
 /// The correlation that `tacit-bench compare` has by default: the middle of 0 to 0.3, all of which the

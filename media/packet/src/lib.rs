@@ -3,7 +3,7 @@
 //! ```text
 //!  microphone side                                        loudspeaker side
 //!  Opus frames ─► Packetizer ─► 424 bytes ─► (sealed, a leg, opened) ─► Content ─► frames
-//!                 ▲        ▲                                              │  │  └► FrameStore
+//!                 ▲        ▲                                              │  │
 //!      ReportCollector  ControlLane ◄── control block ────────────────────┘  │
 //!                 └────────────◄── arrivals to report ◄──────────────────────┘
 //! ```
@@ -37,12 +37,10 @@ pub mod layout;
 pub mod limits;
 mod packetizer;
 mod report;
-mod store;
 mod time;
 
 pub use content::{Arrived, Content, FRAMES_IN_PACKET, Malformed};
 pub use control::{ControlBlock, ControlCounters, ControlLane, ControlMessage, LaneFull};
 pub use packetizer::Packetizer;
 pub use report::{ArrivalReport, ReportCollector, Reports};
-pub use store::{FrameStore, Freshness};
 pub use time::MediaTime;

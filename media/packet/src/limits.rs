@@ -23,7 +23,3 @@ pub const CONTROL_BODY_BYTES: usize = 40;
 
 /// Control messages that wait behind the one in flight.
 pub const CONTROL_QUEUE: usize = 16;
-
-/// Frames that [`FrameStore`](crate::FrameStore) remembers: 20.48 s, far beyond what playout can
-/// still use.
-pub const STORE_WINDOW: u32 = 1024;

@@ -1,8 +1,8 @@
-//! The control lane and the frame store under loss, reordering and hostility.
+//! The control lane under loss, reordering and hostility.
 
 use proptest::prelude::*;
-use tacit_packet::{ControlBlock, ControlLane, ControlMessage, FrameStore, Freshness, LaneFull};
-use tacit_types::{FrameNumber, LegIndex};
+use tacit_packet::{ControlBlock, ControlLane, ControlMessage, LaneFull};
+use tacit_types::LegIndex;
 
 fn message(number: u8) -> ControlMessage {
     ControlMessage::SasCommit([number; 32])
@@ -162,20 +162,6 @@ fn sequences_wrap_past_zero() {
     }
 }
 
-#[test]
-fn the_store_forgets_what_it_passes() {
-    let mut store = FrameStore::default();
-    assert_eq!(store.accept(FrameNumber(5)), Freshness::New);
-    assert_eq!(store.accept(FrameNumber(5)), Freshness::Duplicate);
-    assert_eq!(store.accept(FrameNumber(3)), Freshness::New);
-    assert_eq!(store.accept(FrameNumber(1029)), Freshness::New);
-    assert_eq!(store.accept(FrameNumber(5)), Freshness::TooOld);
-    assert_eq!(store.accept(FrameNumber(6)), Freshness::New);
-    assert_eq!(store.accept(FrameNumber(u32::MAX)), Freshness::New);
-    assert_eq!(store.accept(FrameNumber(0)), Freshness::TooOld);
-    assert_eq!((store.duplicates(), store.too_old()), (1, 2));
-}
-
 proptest! {
     /// Packets of either direction are lost, repeated and reordered; messages are not.
     #[test]
@@ -243,23 +229,6 @@ proptest! {
         prop_assert!(heard.iter().all(|m| rest.any(|s| s == m)), "{heard:?} of {sent:?}");
         // Without a hang-up the newest state of the microphone would have been told.
         prop_assert_eq!(told(&waiting).or_else(|| told(&heard)), muted);
-    }
-
-    #[test]
-    fn the_store_agrees_with_a_set(frames in prop::collection::vec(0u32..3000, 1..500)) {
-        let mut store = FrameStore::default();
-        let mut seen = std::collections::BTreeSet::new();
-        for frame in frames {
-            let newest = seen.last().copied().unwrap_or(frame);
-            let expected = if frame + 1024 <= newest {
-                Freshness::TooOld
-            } else if seen.insert(frame) {
-                Freshness::New
-            } else {
-                Freshness::Duplicate
-            };
-            prop_assert_eq!(store.accept(FrameNumber(frame)), expected);
-        }
     }
 
     #[test]

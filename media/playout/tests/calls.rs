@@ -110,8 +110,11 @@ fn shared(fastest: bool, speaker: usize, hearer: usize) -> Vec<Outcome> {
     calls("p. turn", PRIVATE_TURN, stall)
 }
 
-/// Three of eight on both sides leave 25 of 64 pairs. Of 2400 calls with other seeds two had a gap
-/// above 100 ms, of 120 ms; about one of ten has more than the delay that is kept.
+/// Three of eight on both sides leave 25 of 64 pairs. With other seeds (250 to 489, 2400 calls) one call
+/// had a gap above 100 ms, whether crowding of TURN halves fades over 40 ms, as it does, or over 70.
+/// More than the delay that is kept had, of the 480 with three legs on both sides, 15 (at random 6, the
+/// fastest 9) with 40 ms and 22 (8 and 14) with 70; of the 1920 others one with 40 ms and none with
+/// 70. The 50 seeds here are unlucky: 7 of the calls with the fastest three on both sides.
 #[test]
 fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
     for fastest in [false, true] {
@@ -119,7 +122,8 @@ fn a_stall_that_both_sides_legs_share_leaves_short_gaps() {
             let calls = shared(fastest, speaker, hearer);
             all_but(0, &calls, gap_is_short);
             all_but(0, &calls, |o| o.lost <= LOST_MAX);
-            all_but(8, &calls, delay_is_kept);
+            let few = if (speaker, hearer) == (3, 3) { 8 } else { 4 };
+            all_but(few, &calls, delay_is_kept);
         }
         let stall = Stall::Shared {
             fastest,

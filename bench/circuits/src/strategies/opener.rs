@@ -6,8 +6,9 @@
 //!   └──────────────── takes one of the places for legs ─────────────────────────┘
 //! ```
 //!
-//! In one thing a simulated call differs: the old leg is left when the new one is up, not when that
-//! has shown that it works, and the new one has its index.
+//! A simulated call differs in this: the old leg is left when the new one is up, not when that has shown
+//! that it works, and the new one has its index; a circuit that failed comes back by itself, without
+//! being asked for; and TURN credentials never run out.
 
 use tacit_paths::limits::{LEG_LINGER, LEG_PROOF, REPLACER_INTERVAL};
 use tacit_paths::{Allowance, Replacer, Scheduler, Side};

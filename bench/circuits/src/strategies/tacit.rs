@@ -67,13 +67,13 @@ impl Tacit {
     }
 
     /// A leg of that side is known to take this long at this moment.
-    pub(super) fn assume(&mut self, side: Side, leg: u8, takes: Duration, now: Timestamp) {
+    pub(super) fn assume_delay(&mut self, side: Side, leg: u8, takes: Duration, now: Timestamp) {
         let side = if side == self.side {
             tacit_paths::Side::Local
         } else {
             tacit_paths::Side::Peer
         };
-        self.scheduler.assume(side, LegIndex(leg), takes, now);
+        self.scheduler.assume_delay(side, LegIndex(leg), takes, now);
     }
 
     /// A packet of the other side has arrived, which will be reported; nothing is learnt from it.

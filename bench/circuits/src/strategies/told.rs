@@ -1,13 +1,15 @@
-//! `told-levels` and `told-stalls`: how much of the distance between `tacit` and the oracle could be had
-//! by knowing circuits better.
+//! `told-levels` and `told-stalls`: what `tacit`'s policy gains by knowing circuits better.
 //!
 //! ```text
 //!   simulator ── how long each half takes now ──► the production scheduler ──► path
 //! ```
 //!
-//! The policy is production's, unchanged; only what it would have to learn is known. With stalls told
-//! it is not given the peer's feedback at all; without, it finds stalls by that, as ever. No leg has to
-//! be measured now and then.
+//! The policy is production's, but that no leg has to be measured now and then (`stale_interval`); what
+//! it would have to learn is known. With stalls told it is not given the peer's feedback at all; without,
+//! it finds stalls by that, as ever.
+//!
+//! It is no bound: crowding that is made for it gains more, and a level leaves out what guards and exits
+//! hold, of which a sender knows something.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -102,7 +104,8 @@ impl Informed {
         };
         for level in levels {
             if network.generation(level.side, LegIndex(level.leg)) == level.circuit {
-                self.tacit.assume(level.side, level.leg, level.takes, now);
+                self.tacit
+                    .assume_delay(level.side, level.leg, level.takes, now);
             }
         }
     }

@@ -332,9 +332,9 @@ fn gain(ours: &[f64], donar: &[f64], oracle: &[f64]) -> Measured {
 }
 
 /// Share of `donar-double`'s calls below its bar, with the two guards it was published with.
-pub(crate) fn donars_own(calls: &Calls, mode: Mode) -> Option<Value> {
+pub(crate) fn donars_own(calls: &Calls, mode: Mode, scene: &str) -> Option<Value> {
     below(
-        calls.ours(mode, BASE, Kind::DonarDouble),
+        calls.ours(mode, scene, Kind::DonarDouble),
         network_p99,
         INTERACTIVE,
     )

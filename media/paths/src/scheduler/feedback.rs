@@ -32,11 +32,12 @@ impl Scheduler {
 
     /// Whoever knows how long this half of a path takes at this moment says so: it counts as known for
     /// certain, whatever was measured, until something is measured or said again. Both clocks have to be
-    /// in step.
+    /// in step: if nothing was heard of the peer's, it is taken to read zero when ours does. It also
+    /// counts as feedback, so that no leg is chosen blindly.
     ///
-    /// Nobody in a call knows this. It is here so that the policy can be asked how well it would do if
-    /// somebody did.
-    pub fn assume(&mut self, side: Side, index: LegIndex, takes: Duration, now: Timestamp) {
+    /// Nobody in a call knows this, and no call says it. It is here so that the policy can be asked how
+    /// well it would do if somebody did.
+    pub fn assume_delay(&mut self, side: Side, index: LegIndex, takes: Duration, now: Timestamp) {
         self.origin.get_or_insert(Origin {
             local: Timestamp::ZERO,
             peer: MediaTime::from_elapsed(Duration::ZERO),
