@@ -90,6 +90,11 @@ impl Purse {
         self.take_spare(now()).ok_or(Reason::TurnUnreachable)
     }
 
+    /// Whether one could be had for the asking.
+    pub(crate) fn has_spare(&self) -> bool {
+        !self.spare.is_empty() && now() < self.good_until
+    }
+
     fn take_spare(&mut self, now: Timestamp) -> Option<TurnAccess> {
         if now >= self.good_until {
             self.spare.clear();

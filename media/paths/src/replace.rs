@@ -92,11 +92,31 @@ impl Replacer {
     /// The leg that should give way now, and why. The caller opens another one, and says how that
     /// ended.
     pub fn next(&mut self, scheduler: &Scheduler, now: Timestamp) -> Option<(LegIndex, Fault)> {
+        self.next_if(scheduler, now, |_| true)
+    }
+
+    /// The same while another leg can be had in the place of a dead one only: a slow one stays, and
+    /// nothing is spent on it.
+    pub fn next_dead(
+        &mut self,
+        scheduler: &Scheduler,
+        now: Timestamp,
+    ) -> Option<(LegIndex, Fault)> {
+        self.next_if(scheduler, now, |fault| fault == Fault::Dead)
+    }
+
+    fn next_if(
+        &mut self,
+        scheduler: &Scheduler,
+        now: Timestamp,
+        wanted: impl Fn(Fault) -> bool,
+    ) -> Option<(LegIndex, Fault)> {
         // Both have to be up for a moment.
         if !self.may(now) || scheduler.local_legs() >= MAX_LEGS {
             return None;
         }
-        let (leg, fault) = scheduler.worst(&self.replacing, now)?;
+        let worst = scheduler.worst(&self.replacing, now);
+        let (leg, fault) = worst.filter(|(_, fault)| wanted(*fault))?;
         self.doublings = if self.newcomers.contains(leg) {
             (self.doublings + 1).min(DOUBLINGS_MAX)
         } else {
@@ -278,6 +298,30 @@ mod tests {
             "the first minute's are used up: {whens:?}"
         );
         assert!(replaced.iter().all(|(.., why)| *why == Fault::Slow));
+    }
+
+    #[test]
+    fn where_only_dead_legs_can_be_replaced_nothing_is_spent_on_slow_ones() {
+        for dead in [false, true] {
+            let mut bench = Bench::of(LegKind::Turn, &[80, 85, 90, 95, 400]);
+            bench.delays.extend(dead.then_some(None));
+            for receiver in (0..4).map(LegIndex).filter(|_| dead) {
+                let sender = LegIndex(5);
+                assert!(bench.scheduler.add_path(Path { sender, receiver }));
+            }
+            let left = bench.replacer.left;
+            let mut replacer = core::mem::replace(
+                &mut bench.replacer,
+                Replacer::new(Allowance::new(LegKind::Turn, 16), at(u64::MAX / 2000)),
+            );
+            let found = (0..1500).find_map(|_| {
+                bench.step();
+                let now = at(bench.now());
+                replacer.next_dead(&bench.scheduler, now)
+            });
+            assert_eq!(found, dead.then_some((LegIndex(5), Fault::Dead)));
+            assert_eq!(replacer.left, left - u32::from(dead));
+        }
     }
 
     #[test]

@@ -26,8 +26,8 @@ use crate::api::Event;
 use crate::credentials::Purse;
 use crate::shared::Shared;
 
-/// Where no other leg is left, a new one is waited for so long after the peer was told of it, or after
-/// the last packet: longer than the peer takes to bind it.
+/// Where no other leg is left, one that the peer was told of is waited for so long after the last packet:
+/// longer than the peer takes to bind it.
 const LAST_HOPE: Duration = Duration::from_secs(5);
 
 /// What is being done about bad legs.
@@ -123,16 +123,30 @@ impl Call {
         // told, over others that work.
         let alone = s.kind == LegKind::Turn && !s.had_packet;
         let legs = s.handles.len() + s.opening;
-        if s.handles.is_empty() || alone || legs >= MAX_LEGS {
+        let mut up = s.handles.keys();
+        let all_unproven =
+            s.kind == LegKind::Turn && up.all(|leg| renewal.coming.contains_key(leg));
+        if s.handles.is_empty() || alone || all_unproven || legs >= MAX_LEGS {
             return;
         }
+        // Without a credential at hand a slow leg stays. Who holds the purse just now is about to know.
+        let poor = s.allocating.as_ref().is_some_and(|own| {
+            let purse = own.purse.try_lock();
+            purse.is_ok_and(|purse| !purse.has_spare())
+        });
         let old = if legs < usize::from(s.wanted) {
             if !renewal.replacer.reopen(at) {
                 return;
             }
             None
         } else {
-            let Some((old, fault)) = renewal.replacer.next(s.core.scheduler(), at) else {
+            let scheduler = s.core.scheduler();
+            let next = if poor {
+                renewal.replacer.next_dead(scheduler, at)
+            } else {
+                renewal.replacer.next(scheduler, at)
+            };
+            let Some((old, fault)) = next else {
                 return;
             };
             tracing::debug!(leg = old.0, %fault, "a leg is to be replaced");
@@ -273,8 +287,8 @@ impl Session {
     /// some it has been.
     fn may_carry(&self, leg: LegIndex, at: Timestamp) -> bool {
         let coming = self.renewal.as_ref().and_then(|r| r.coming.get(&leg));
-        let hope = |told: Timestamp| at.saturating_since(told.max(self.last_packet)) <= LAST_HOPE;
-        coming.is_none_or(|coming| coming.up.is_some_and(hope))
+        let hope = at.saturating_since(self.last_packet) <= LAST_HOPE;
+        coming.is_none_or(|coming| coming.up.is_some() && hope)
     }
 
     /// Closes all legs, also those that are still being opened: nobody will ask for them.
