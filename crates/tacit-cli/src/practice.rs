@@ -29,12 +29,7 @@ pub(crate) async fn echo(global: &Global, args: &Echo, output: &mut Output) -> R
     let config = setup::config(global)?;
     let tor = setup::launch_tor(global, &config)?;
     setup::tor_ready(&tor, output).await?;
-    let practice = Practice {
-        audio: &args.audio,
-        seconds: args.duration,
-        closing: Closing::AfterCover,
-    };
-    practise(Arc::new(tor), &config, practice, output).await
+    practise(Arc::new(tor), &config, &args.audio, args.duration, output).await
 }
 
 /// The same inside this process, over a made-up network.
@@ -44,38 +39,27 @@ pub(crate) async fn demo(global: &Global, args: &Demo, output: &mut Output) -> R
     let words = "Two made-up people inside this program, no Tor: the network is simulated.";
     output.say(&json!({"event": "demo", "simulated": true}), words);
     let network = MemoryNetwork::new(Duration::from_millis(args.delay_ms));
-    let practice = Practice {
-        audio: &args.audio,
-        seconds: args.duration,
-        closing: Closing::AtOnce,
-    };
-    practise(Arc::new(network), &config, practice, output).await
-}
-
-/// What happens when the call is over.
-enum Closing {
-    /// Circuits go on for a random while.
-    AfterCover,
-    /// There are none, and nobody from whom the end would have to be hidden.
-    AtOnce,
-}
-
-struct Practice<'a> {
-    audio: &'a Audio,
-    seconds: u64,
-    closing: Closing,
+    practise(
+        Arc::new(network),
+        &config,
+        &args.audio,
+        args.duration,
+        output,
+    )
+    .await
 }
 
 async fn practise(
     network: Arc<dyn Network>,
     config: &crate::config::Config,
-    practice: Practice<'_>,
+    audio: &Audio,
+    seconds: u64,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let (mut mirror, mut mirror_events) = mirror(Arc::clone(&network), config)?;
     let store = Box::new(MemoryStore::default());
     let wishes = Wishes {
-        audio: Some(practice.audio),
+        audio: Some(audio),
         lab: None,
         cells: None,
     };
@@ -88,15 +72,12 @@ async fn practise(
     };
     let outcome = tokio::select! {
         met = meet(&mut mirror, &mut mirror_events, &s.engine) => match met {
-            Ok(()) => reflect(&mut s, mirror, mirror_events, practice.seconds, output).await,
+            Ok(()) => reflect(&mut s, mirror, mirror_events, seconds, output).await,
             Err(reason) => Err(reason.into()),
         },
         () = ctrl_c() => Err(Reason::Interrupted.into()),
     };
-    match practice.closing {
-        Closing::AfterCover => s.end(output).await,
-        Closing::AtOnce => {}
-    }
+    s.end(output).await;
     outcome
 }
 
