@@ -582,3 +582,124 @@ fn at_25_packets_a_second_every_frame_comes_and_one_lost_packet_in_two_loses_non
     assert_eq!(bob.peer_cells(), Cells::TwentyFive);
     assert_eq!(bob.drops().malformed, 1);
 }
+
+/// Two sides that speak all the time over four legs.
+struct Talk {
+    alice: MediaCore,
+    bob: MediaCore,
+}
+
+impl Talk {
+    fn new() -> Self {
+        let [mut alice, mut bob] = cores(LegKind::Onion);
+        for core in [&mut alice, &mut bob] {
+            for leg in 0..4 {
+                core.add_path(path(leg, leg));
+            }
+        }
+        Self { alice, bob }
+    }
+
+    /// What one side does when it looks at the clock: sends what is due, and plays one frame. That the
+    /// peer takes a packet says that its nonce was never used before.
+    fn tick(from: &mut MediaCore, to: &mut MediaCore, now: Timestamp) -> Vec<u32> {
+        from.pass_over(now);
+        let mut sent = Vec::new();
+        while from.is_due(now) {
+            from.push_frame(from.next_frame_number(), &frame());
+            let packet = send(from, now, |_| true).expect("there are legs");
+            assert!(to.handle_packet(packet.path, &packet.packet, now).authentic);
+            sent.push(packet.slot.0);
+        }
+        while let Pull::Skip { .. } = from.pull(now) {}
+        sent
+    }
+
+    /// Both sides for these slots; each sends one packet in each.
+    fn go_on(&mut self, slots: core::ops::Range<u32>) {
+        for number in slots {
+            let now = slot(number);
+            assert_eq!(Self::tick(&mut self.alice, &mut self.bob, now), [number]);
+            assert_eq!(Self::tick(&mut self.bob, &mut self.alice, now), [number]);
+        }
+    }
+
+    /// That speech is heard from these slots on both sides, without repair and soon.
+    fn is_heard(&mut self, slots: core::ops::Range<u32>) {
+        let end = slot(slots.end);
+        let len = u64::from(slots.end - slots.start);
+        let stats = |t: &Self| [&t.alice, &t.bob].map(|core| core.playout().stats(end));
+        let before = stats(self);
+        self.go_on(slots);
+        for (before, after) in before.into_iter().zip(stats(self)) {
+            let played = after.played - before.played;
+            assert!(played + 5 >= len, "{before:?} {after:?}");
+            assert_eq!(after.repaired, before.repaired);
+            assert!(after.delay < Duration::from_millis(200), "{after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_by_an_hour_is_not_caught_up_slot_by_slot() {
+    let mut talk = Talk::new();
+    talk.go_on(0..300);
+    // The first that look at the clock again: one packet, as in any slot.
+    talk.go_on(180_300..180_301);
+    assert_eq!(talk.alice.passed_over(), 180_000);
+    assert_eq!(talk.bob.passed_over(), 180_000);
+    talk.go_on(180_301..180_400);
+    talk.is_heard(180_400..180_600);
+    let drops = [talk.alice.drops(), talk.bob.drops()];
+    assert_eq!(drops, [tacit_engine::core::DropCounts::default(); 2]);
+}
+
+/// The clock is the same on both sides, and one of them was stopped.
+#[test]
+fn a_side_that_was_stopped_is_heard_again_and_restores_nothing_from_before() {
+    for stopped in [120, 500, 900] {
+        let mut talk = Talk::new();
+        talk.go_on(0..300);
+        let Talk { alice, bob } = &mut talk;
+        let mut on_their_way = Vec::new();
+        for number in 300..300 + stopped {
+            let now = slot(number);
+            bob.push_frame(bob.next_frame_number(), &frame());
+            on_their_way.extend(send(bob, now, |_| true));
+            while let Pull::Skip { .. } = bob.pull(now) {}
+        }
+        let now = slot(300 + stopped);
+        let repaired = bob.playout().stats(now).repaired;
+        for packet in on_their_way {
+            assert!(
+                alice
+                    .handle_packet(packet.path, &packet.packet, now)
+                    .authentic
+            );
+        }
+        let first = Talk::tick(alice, bob, now);
+        assert_eq!(first, [300 + stopped], "one packet");
+        assert_eq!(Talk::tick(bob, alice, now), [300 + stopped]);
+        talk.go_on(301 + stopped..500 + stopped);
+        talk.is_heard(500 + stopped..800 + stopped);
+        assert_eq!(
+            talk.bob.playout().stats(slot(800 + stopped)).repaired,
+            repaired
+        );
+    }
+}
+
+#[test]
+fn what_was_held_up_for_a_moment_is_caught_up() {
+    let mut talk = Talk::new();
+    talk.go_on(0..100);
+    let now = slot(150);
+    let sent = Talk::tick(&mut talk.alice, &mut talk.bob, now);
+    assert_eq!(sent, (100..=150).collect::<Vec<_>>());
+    assert_eq!(talk.alice.passed_over(), 0);
+    assert_eq!(
+        Talk::tick(&mut talk.bob, &mut talk.alice, now).len(),
+        sent.len()
+    );
+    talk.go_on(151..300);
+}

@@ -54,7 +54,8 @@ pub(super) async fn wind_down(s: &mut Session, reason: Reason) {
             },
         }
         let at = now();
-        while s.core.slot_time() <= at {
+        s.pass_over(at);
+        while s.core.is_due(at) {
             s.send_slot(at, None);
         }
         ends.retain(|leg, end| {

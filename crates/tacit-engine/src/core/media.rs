@@ -8,13 +8,14 @@ use tacit_legs::{CandidatePolicy, Peer};
 use tacit_packet::{Content, ControlMessage, MediaTime, Packetizer};
 use tacit_paths::{Choice, Scheduler};
 use tacit_playout::{Inserted, Loudness, Playout, Pull};
-use tacit_types::limits::{FRAME_DURATION, PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
+use tacit_types::limits::{PACKET_BYTES, PACKET_PLAINTEXT_BYTES};
 use tacit_types::{
     Cells, EncodedFrame, FrameNumber, LegIndex, LegKind, Path, SlotNumber, Timestamp,
 };
 
 use super::Record;
 use super::legs::Legs;
+use super::slots::Slots;
 
 /// Most events that wait to be polled; more are dropped oldest first.
 const MAX_EVENTS: usize = 64;
@@ -96,7 +97,7 @@ pub struct MediaCore {
     cells: Cells,
     /// As the peer says; it says nothing of the usual.
     peer_cells: Option<Cells>,
-    start: Timestamp,
+    slots: Slots,
     pub(super) sealer: PacketSealer,
     pub(super) opener: PacketOpener,
     pub(super) packetizer: Packetizer,
@@ -104,7 +105,6 @@ pub struct MediaCore {
     playout: Playout,
     sas: Sas,
     pub(super) legs: Legs,
-    next_slot: u32,
     events: VecDeque<MediaEvent>,
     pub(super) drops: DropCounts,
     heard: bool,
@@ -132,7 +132,7 @@ impl MediaCore {
             kind,
             cells,
             peer_cells: None,
-            start: now,
+            slots: Slots::new(now),
             sealer: PacketSealer::new(&keys.media(), now),
             opener: PacketOpener::new(&keys.media(), now),
             packetizer: Packetizer::new(),
@@ -140,7 +140,6 @@ impl MediaCore {
             playout,
             sas: Sas::start(keys.sas(), sas_nonce),
             legs: Legs::new(candidates),
-            next_slot: 0,
             events: VecDeque::new(),
             drops: DropCounts::default(),
             heard: false,
@@ -284,25 +283,45 @@ impl MediaCore {
     /// The frame that starts in the current slot.
     #[must_use]
     pub const fn next_frame_number(&self) -> FrameNumber {
-        FrameNumber(self.next_slot)
+        FrameNumber(self.slots.next().0)
     }
 
     /// Takes an encoded frame of ours; it rides in the next slot.
     pub fn push_frame(&mut self, number: FrameNumber, frame: &EncodedFrame) {
-        self.packetizer.push_frame(number, frame);
+        let frame = self.slots.within_reach(number, frame);
+        self.packetizer.push_frame(number, &frame);
     }
 
     /// When the next packet is due. The clock is fixed from the start: slot n is n · 20 ms after it.
     #[must_use]
     pub fn slot_time(&self) -> Timestamp {
-        self.start + FRAME_DURATION * self.next_slot
+        self.slots.time()
+    }
+
+    /// Whether the next packet is due.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.slots.is_due(now)
+    }
+
+    /// Leaves out the slots that should have been seen to while nobody did, as when the process was
+    /// stopped or its machine slept, but for what can be caught up; to be asked before what is due is
+    /// sent. Returns how many were left out: packets of their numbers are never made. The next one has the
+    /// number of the present slot, as if all before it were lost.
+    pub fn pass_over(&mut self, now: Timestamp) -> u32 {
+        self.slots.pass_over(now)
+    }
+
+    /// How many slots were left out so far.
+    #[must_use]
+    pub const fn passed_over(&self) -> u64 {
+        self.slots.passed_over()
     }
 
     /// Makes the packet of the slot that is due, if one is sent in it and there is a leg to carry it.
     /// One slot passes in any case; nothing else is spent before [`on_sent`](Self::on_sent).
     pub fn next_packet(&mut self, now: Timestamp) -> Option<Outgoing> {
-        let slot = SlotNumber(self.next_slot);
-        self.next_slot = self.next_slot.saturating_add(1);
+        let slot = self.slots.take();
         self.change_legs(now);
         if !self.cells.sends_in(slot) {
             return None;
@@ -400,7 +419,7 @@ impl MediaCore {
     }
 
     fn media_time(&self, now: Timestamp) -> MediaTime {
-        MediaTime::from_elapsed(now.saturating_since(self.start))
+        MediaTime::from_elapsed(now.saturating_since(self.slots.start()))
     }
 
     pub(super) fn event(&mut self, event: MediaEvent) {

@@ -6,6 +6,7 @@ mod legs;
 mod media;
 mod meter;
 mod record;
+mod slots;
 
 pub use best::BestPath;
 pub use media::{Arrivals, DropCounts, MediaCore, MediaEvent, Outgoing, Terms};

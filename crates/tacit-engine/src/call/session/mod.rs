@@ -298,7 +298,8 @@ impl Call {
     /// The main loop of one handshake.
     async fn drive(&mut self, s: &mut Session) -> Outcome {
         let mut tick = tokio::time::interval_at(Instant::now(), TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        // A tick does all that is due; one for each that was missed would hold everything else up.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut next_report = now() + METER_INTERVAL;
         loop {
             let outcome = tokio::select! {
@@ -307,6 +308,9 @@ impl Call {
                     let at = now();
                     if at >= next_report {
                         next_report += METER_INTERVAL;
+                        if next_report <= at {
+                            next_report = at + METER_INTERVAL;
+                        }
                         self.report(s, at);
                         self.renew_legs(s, at);
                     }
@@ -331,7 +335,8 @@ impl Call {
     }
 
     fn on_tick(&mut self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
-        while s.core.slot_time() <= at {
+        s.pass_over(at);
+        while s.core.is_due(at) {
             if let Some(voice) = self.voice.as_mut().filter(|_| self.ready) {
                 voice.capture(&mut s.core, at);
             }
