@@ -20,7 +20,7 @@ use crate::frames::Frames;
 use crate::network::{Network, Side};
 use crate::random::derive;
 use crate::scenario::{Mode, Scenario};
-use crate::strategies::{Contents, Kind, Note, Older, Received, Strategy};
+use crate::strategies::{Contents, Kind, Note, Packed, Received, Strategy, Unpacked};
 
 /// Percentiles count from here: before, nothing can be known of the circuits.
 pub const WARM_UP: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub struct Arrival {
     /// The path it took.
     pub path: Path,
     /// What it has beside its newest frame.
-    pub older: Older,
+    pub packed: Packed,
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When it arrived.
@@ -62,10 +62,9 @@ pub trait Observer {
     /// `from` is about to send packets like these.
     fn begins(&mut self, _from: Side, _contents: &Contents) {}
 
-    /// What there is room for beside frame `newest` of `from`, in a packet of ours with so many
-    /// reports: that depends on what is spoken.
-    fn room(&mut self, _from: Side, _newest: u32, _reports: usize) -> Older {
-        Older::USUAL
+    /// What there is room for in this packet of ours from `from`: that depends on what is spoken.
+    fn pack(&mut self, _from: Side, unpacked: &Unpacked) -> Packed {
+        unpacked.usual()
     }
 
     /// A copy of a packet has arrived.
@@ -97,7 +96,7 @@ pub struct Outcome {
 struct Flight {
     from: Side,
     packet: u32,
-    older: Older,
+    packed: Packed,
     path: Path,
     sent_at: Timestamp,
     note: usize,
@@ -251,16 +250,21 @@ impl<O: Observer> Call<'_, O> {
         let contents = strategy.contents();
         let copies = strategy.send(packet, &mut self.network, now);
         let note = strategy.note(now);
-        let newest = contents.newest(packet);
-        let room = |observer: &mut O| observer.room(side, newest, note.reports());
-        let older = contents.older.unwrap_or_else(|| room(self.observer));
+        let packed = contents.older.map(Packed::plain).unwrap_or_else(|| {
+            let unpacked = Unpacked {
+                newest: contents.newest(packet),
+                new: contents.new,
+                reports: note.reports(),
+            };
+            self.observer.pack(side, &unpacked)
+        });
         self.frames[side as usize].push(&contents, packet, now);
         for path in copies.iter() {
             self.cells += 1;
             let flight = Flight {
                 from: side,
                 packet,
-                older,
+                packed,
                 path,
                 sent_at: now,
                 note: self.keep(note),
@@ -395,7 +399,7 @@ impl<O: Observer> Call<'_, O> {
         self.took[flight.from as usize] = now.saturating_since(flight.sent_at);
         let contents = self.strategies[flight.from as usize].contents();
         let newest = contents.newest(flight.packet);
-        self.frames[flight.from as usize].arrived(newest, flight.older, now);
+        self.frames[flight.from as usize].arrived(newest, flight.packed.older, now);
         let received = Received {
             packet: flight.packet,
             path: flight.path,
@@ -407,7 +411,7 @@ impl<O: Observer> Call<'_, O> {
             from: flight.from,
             packet: flight.packet,
             path: flight.path,
-            older: flight.older,
+            packed: flight.packed,
             sent_at: flight.sent_at,
             arrived_at: now,
         });

@@ -9,7 +9,7 @@ use tacit_paths::{Config, Scheduler};
 use tacit_playout::{Loudness, Playout, Pull};
 use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{
-    FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber, Timestamp,
+    Cells, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber, Timestamp,
 };
 
 /// Circuits a side.
@@ -50,7 +50,7 @@ impl Person {
         Self {
             scheduler,
             playout: Playout::new(tacit_playout::Config::default()),
-            reports: ReportCollector::default(),
+            reports: ReportCollector::new(Cells::Fifty),
             payload: FramePayload::new(&[7; 100]).expect("not too long"),
             flying: Vec::with_capacity(64),
             slot: 0,

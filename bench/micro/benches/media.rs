@@ -6,7 +6,7 @@ use tacit_packet::{Content, MediaTime, Packetizer};
 use tacit_playout::{Config, Loudness, Playout};
 use tacit_stretch::{Change, Stretcher};
 use tacit_types::limits::FRAME_SAMPLES;
-use tacit_types::{EncodedFrame, FrameNumber, FramePayload, Reach, SlotNumber, Timestamp};
+use tacit_types::{Cells, EncodedFrame, FrameNumber, FramePayload, Reach, SlotNumber, Timestamp};
 
 /// Frames after which the encoder has something to say again.
 const SETTLED: usize = 100;
@@ -114,7 +114,7 @@ fn repair_next(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn packet_contents(bencher: Bencher<'_, '_>) {
     let frames = encoded();
-    let mut packetizer = Packetizer::new();
+    let mut packetizer = Packetizer::new(Cells::Fifty);
     let mut number = 0_u32;
     bencher.bench_local(|| {
         let frame = &frames[number as usize % SETTLED];

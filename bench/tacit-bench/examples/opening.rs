@@ -18,7 +18,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use tacit_bench::hearing::{Buffer, CAPTURE, Hearing, LOOK_AHEAD, OUTPUT, Sound, Voice};
 use tacit_bench::speech::Spoken;
-use tacit_circuits::strategies::{Contents, Kind, Older};
+use tacit_circuits::strategies::{Contents, Kind, Packed, Unpacked};
 use tacit_circuits::{Arrival, Mode, Observer, Params, Scenario, Side, random, run};
 use tacit_codec::{Decoder, Encoder, FrameSamples, lookahead};
 use tacit_playout::Pace;
@@ -129,8 +129,8 @@ impl Ear {
 }
 
 impl Voice for Ear {
-    fn room(&self, newest: u32, reports: usize) -> Older {
-        self.spoken.room(newest, reports)
+    fn pack(&self, unpacked: &Unpacked) -> Packed {
+        self.spoken.pack(unpacked)
     }
 
     fn reach(&self, frame: u32) -> Reach {
@@ -184,8 +184,8 @@ impl Observer for Call {
         self.hearing.begins(from, contents);
     }
 
-    fn room(&mut self, from: Side, newest: u32, reports: usize) -> Older {
-        self.hearing.room(from, newest, reports)
+    fn pack(&mut self, from: Side, unpacked: &Unpacked) -> Packed {
+        self.hearing.pack(from, unpacked)
     }
 
     fn arrived(&mut self, arrival: &Arrival) {
@@ -216,7 +216,7 @@ fn call(
         Ear::new(recording, phase, seed).map_err(|error| error.to_string())
     };
     let mut call = Call {
-        hearing: Hearing::new(Buffer::Tacit, true, LENGTH, [ear(7, 0)?, ear(13, 1)?]),
+        hearing: Hearing::new(Buffer::Tacit, LENGTH, [ear(7, 0)?, ear(13, 1)?]),
         origin: [None; 2],
     };
     run(scenario, Kind::Tacit, seed, &mut call);

@@ -12,7 +12,7 @@ use core::ops::Range;
 use core::time::Duration;
 use std::sync::Arc;
 
-use tacit_circuits::strategies::Older;
+use tacit_circuits::strategies::{Packed, Unpacked};
 use tacit_codec::{CodecError, Decoder, Encoder, FrameSamples, lookahead};
 use tacit_playout::Pace;
 use tacit_quality::pesq::{PesqError, Scorer};
@@ -226,8 +226,8 @@ impl Listener {
 }
 
 impl Voice for Listener {
-    fn room(&self, newest: u32, reports: usize) -> Older {
-        self.spoken.room(newest, reports)
+    fn pack(&self, unpacked: &Unpacked) -> Packed {
+        self.spoken.pack(unpacked)
     }
 
     fn reach(&self, frame: u32) -> Reach {

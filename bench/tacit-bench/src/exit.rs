@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tacit_circuits::fit::Harness;
 use tacit_circuits::random::{self, Random};
-use tacit_circuits::strategies::{Contents, Older};
+use tacit_circuits::strategies::{Contents, Older, Packed};
 use tacit_circuits::{Arrival, Circuit, Direction, MODEL, Observer as _, Seeds, Setting, Side};
 use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{LegIndex, Path, Timestamp};
@@ -73,7 +73,7 @@ pub fn scores(
 /// Two calls: each direction has a circuit of its own, and is scored for itself.
 fn score(studio: &Studio, buffer: Buffer, seed: u64) -> Result<Vec<Scored>, AudioError> {
     let spoken = [0, 1].map(|side| Spoken::new(random::derive(seed, 0x5bea_0000 + side)));
-    let mut hearing = Hearing::new(buffer, false, LENGTH, studio.listeners(spoken, LENGTH)?);
+    let mut hearing = Hearing::new(buffer, LENGTH, studio.listeners(spoken, LENGTH)?);
     let mut arrivals: Vec<Arrival> = Side::BOTH
         .into_iter()
         .flat_map(|side| stream(side, random::derive(seed, side as u64)))
@@ -115,7 +115,7 @@ fn stream(side: Side, seed: u64) -> Vec<Arrival> {
                 from: side,
                 packet,
                 path: PATH,
-                older: Older::NONE,
+                packed: Packed::default(),
                 sent_at,
                 arrived_at: circuit.send(sent_at),
             }

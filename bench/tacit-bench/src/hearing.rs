@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use tacit_circuits::strategies::{Contents, Older};
+use tacit_circuits::strategies::{Contents, Packed, Unpacked};
 use tacit_circuits::{Arrival, Delays, Observer, Side, WARM_UP};
 use tacit_playout::Pace;
 use tacit_types::limits::FRAME_DURATION;
@@ -136,8 +136,8 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 /// What is spoken into one end, and what becomes of it at the other.
 pub trait Voice {
-    /// Which frames there is room for beside frame `newest`, in a packet with so many reports.
-    fn room(&self, newest: u32, reports: usize) -> Older;
+    /// What there is room for in a packet.
+    fn pack(&self, unpacked: &Unpacked) -> Packed;
 
     /// Which frames before it the DRED of a frame restores.
     fn reach(&self, frame: u32) -> Reach;
@@ -184,13 +184,13 @@ pub struct Hearing<V> {
 }
 
 impl<V: Voice> Hearing<V> {
-    /// Nothing was said yet, and the call will last so long. `dred` says whether packets carry it, as
-    /// ours do; the voices are those of the callers A and B.
+    /// Nothing was said yet, and the call will last so long. The voices are those of the callers A and
+    /// B.
     #[must_use]
-    pub fn new(buffer: Buffer, dred: bool, length: Duration, [a, b]: [V; 2]) -> Self {
+    pub fn new(buffer: Buffer, length: Duration, [a, b]: [V; 2]) -> Self {
         let ear = |phase, voice| {
             let phase = Duration::from_millis(phase);
-            Ear::new(buffer, phase, Timestamp::ZERO + length, voice, dred)
+            Ear::new(buffer, phase, Timestamp::ZERO + length, voice)
         };
         // The sound devices are in step with nothing.
         Self {
@@ -215,8 +215,8 @@ impl<V: Voice> Observer for Hearing<V> {
         self.ears[from as usize].contents = *contents;
     }
 
-    fn room(&mut self, from: Side, newest: u32, reports: usize) -> Older {
-        self.ears[from as usize].voice.room(newest, reports)
+    fn pack(&mut self, from: Side, unpacked: &Unpacked) -> Packed {
+        self.ears[from as usize].voice.pack(unpacked)
     }
 
     fn arrived(&mut self, arrival: &Arrival) {
@@ -231,7 +231,6 @@ struct Ear<V> {
     origin: Option<i64>,
     player: Player,
     voice: V,
-    dred: bool,
     /// When the call ends: nobody listens to what comes later.
     end: Timestamp,
     /// The newest frame that was played or passed over.
@@ -243,7 +242,7 @@ struct Ear<V> {
 }
 
 impl<V: Voice> Ear<V> {
-    fn new(buffer: Buffer, phase: Duration, end: Timestamp, voice: V, dred: bool) -> Self {
+    fn new(buffer: Buffer, phase: Duration, end: Timestamp, voice: V) -> Self {
         Self {
             contents: Contents {
                 interval: FRAME_DURATION,
@@ -253,7 +252,6 @@ impl<V: Voice> Ear<V> {
             origin: None,
             player: Player::new(buffer, phase),
             voice,
-            dred,
             end,
             reached: 0,
             run: 0,
@@ -274,9 +272,9 @@ impl<V: Voice> Ear<V> {
         // Theirs may last longer than those of the playout, which takes them for several.
         let ours = self.contents.frame().as_millis() / FRAME_DURATION.as_millis();
         let ours = u32::try_from(ours).unwrap_or(1).max(1);
-        for theirs in arrival.older.frames(newest).rev() {
+        for theirs in arrival.packed.older.frames(newest).rev() {
             for frame in theirs * ours..(theirs + 1) * ours {
-                let full = self.dred && theirs == newest;
+                let full = arrival.packed.dred && theirs == newest;
                 let reach = if full {
                     self.voice.reach(frame)
                 } else {

@@ -318,7 +318,7 @@ impl Observer for Track {
         if self.arrived.len() <= newest as usize {
             self.arrived.resize(newest as usize + 1, None);
         }
-        for frame in arrival.older.frames(newest) {
+        for frame in arrival.packed.older.frames(newest) {
             self.arrived[frame as usize].get_or_insert(arrival.arrived_at);
         }
     }

@@ -47,7 +47,7 @@ impl Contender {
         matches!(self.strategy, Kind::DonarAlternate | Kind::DonarDouble)
     }
 
-    /// Whether its packets are ours, with DRED in each.
+    /// Whether its packets are ours.
     const fn is_ours(self) -> bool {
         matches!(self.strategy, Kind::Tacit) || self.knows()
     }
@@ -141,12 +141,7 @@ impl Plan {
         voices: [V; 2],
     ) -> (CallLine, [V; 2]) {
         let scenario = self.scenario_of(contender);
-        let mut hearing = Hearing::new(
-            contender.buffer,
-            contender.is_ours(),
-            scenario.length,
-            voices,
-        );
+        let mut hearing = Hearing::new(contender.buffer, scenario.length, voices);
         let seed = self.seed_of(call);
         let renewals = renewals(&scenario, contender, seed);
         let outcome = replay(&scenario, contender.strategy, seed, &renewals, &mut hearing);

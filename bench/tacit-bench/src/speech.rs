@@ -9,8 +9,9 @@ use core::time::Duration;
 use std::sync::OnceLock;
 
 use tacit_circuits::random;
-use tacit_circuits::strategies::Older;
-use tacit_packet::{FRAMES_IN_PACKET, layout};
+use tacit_circuits::strategies::{Older, Packed, Unpacked};
+use tacit_packet::layout;
+use tacit_packet::packing::{Packing, Sizes};
 use tacit_playout::Pace;
 use tacit_types::Reach;
 use tacit_types::limits::{FRAME_DURATION, PACKET_PLAINTEXT_BYTES};
@@ -93,31 +94,24 @@ impl Spoken {
 /// frame takes one more than it has.
 const ROOM: usize = PACKET_PLAINTEXT_BYTES - layout::REPORTS;
 
-impl Spoken {
-    /// Packs a packet as the production code does: newest first, and what is too large is left out.
-    fn pack(&self, newest: u32, reports: usize) -> Older {
-        let room = ROOM.saturating_sub(reports * layout::REPORT_BYTES);
-        let (mut at, mut older) = (0, 0);
-        for back in 0..FRAMES_IN_PACKET as u32 {
-            let Some(frame) = newest.checked_sub(back) else {
-                break;
-            };
-            let [full, short] = self.row(frame).bytes;
-            let bytes = if back == 0 { full } else { short };
-            if at + bytes < room {
-                at += bytes;
-                older |= 1_u8 << back;
-            }
-            at += 1;
-        }
-        // The newest itself always fits.
-        Older(older >> 1)
-    }
-}
-
 impl Voice for Spoken {
-    fn room(&self, newest: u32, reports: usize) -> Older {
-        self.pack(newest, reports)
+    /// As the production code does it.
+    fn pack(&self, unpacked: &Unpacked) -> Packed {
+        let bytes = |back: usize| {
+            let frame = unpacked.newest.checked_sub(u32::try_from(back).ok()?)?;
+            Some(self.row(frame).bytes)
+        };
+        let sizes = Sizes {
+            full: bytes(0).map(|[full, _]| full),
+            short: core::array::from_fn(|back| bytes(back).map(|[_, short]| short)),
+        };
+        let room = ROOM.saturating_sub(unpacked.reports * layout::REPORT_BYTES);
+        let packing = Packing::new(&sizes, room, unpacked.new);
+        Packed {
+            // The newest itself always fits.
+            older: Older(packing.frames >> 1),
+            dred: packing.in_full,
+        }
     }
 
     fn reach(&self, frame: u32) -> Reach {
@@ -140,58 +134,76 @@ impl Voice for Spoken {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use tacit_packet::{Content, FRAMES_IN_PACKET, MediaTime, Packetizer};
+    use tacit_types::{Cells, EncodedFrame, FrameNumber, FramePayload, LegIndex, Path, SlotNumber};
+
     use super::*;
 
-    /// What the table says fits is what the production code puts into a packet.
+    /// What the production code puts into the packet of these frames, newest last: which of them, bit 0
+    /// the newest, and whether that is in full.
+    fn packed(frames: &[[usize; 2]], reports: u32, cells: Cells) -> (u8, bool) {
+        let mut packetizer = Packetizer::new(cells);
+        let path = Path {
+            sender: LegIndex(0),
+            receiver: LegIndex(0),
+        };
+        for slot in 0..reports {
+            packetizer.record_arrival(SlotNumber(slot), path, MediaTime(0));
+        }
+        for (number, bytes) in (0..).zip(frames) {
+            let [full, short] = bytes.map(|bytes| FramePayload::new(&[1; 140][..bytes]).unwrap());
+            let reach = Reach::new(1, 24);
+            let frame = EncodedFrame { full, short, reach };
+            assert!(packetizer.push_frame(FrameNumber(number), &frame));
+        }
+        let plain = packetizer.next(SlotNumber(0), MediaTime(0));
+        let content = Content::decode(&plain).unwrap();
+        assert_eq!(content.reports.as_slice().len(), reports as usize);
+        let newest = content.payloads[0].map(|newest| usize::from(newest.length()));
+        let in_full = content.reach != Reach::NONE;
+        assert_eq!(
+            newest,
+            frames
+                .last()
+                .map(|[full, short]| if in_full { *full } else { *short })
+        );
+        let has =
+            |(back, payload): (usize, &Option<FramePayload>)| u8::from(payload.is_some()) << back;
+        (content.payloads.iter().enumerate().map(has).sum(), in_full)
+    }
+
     #[test]
     fn packets_are_packed_as_production_does_it() {
-        use tacit_packet::{ArrivalReport, Content, ControlBlock, MediaTime, Reports};
-        use tacit_types::{FrameNumber, FramePayload, LegIndex, Path, SlotNumber};
-
-        let mut seen = [0; 8];
-        for newest in (0..2_500).step_by(7) {
-            let spoken = Spoken { offset: 0 };
-            let reports = newest as usize % 11;
-            let mut content = Content {
-                slot: SlotNumber(newest),
-                sent_at: MediaTime(0),
-                newest: FrameNumber(newest),
-                reach: Reach::NONE,
-                payloads: [None; FRAMES_IN_PACKET],
-                reports: Reports::default(),
-                control: ControlBlock::default(),
-            };
-            for _ in 0..reports {
-                let leg = LegIndex(0);
-                let path = Path {
-                    sender: leg,
-                    receiver: leg,
+        let spoken = Spoken { offset: 0 };
+        let (mut seen, mut without) = ([[0; 8]; 2], 0);
+        for newest in (0..2_500_u32).step_by(7) {
+            let first = newest.saturating_sub(FRAMES_IN_PACKET as u32 - 1);
+            let frames: Vec<[usize; 2]> = (first..=newest).map(|f| spoken.row(f).bytes).collect();
+            let reports = newest % 11;
+            for cells in [Cells::Fifty, Cells::TwentyFive] {
+                let (packed, in_full) = packed(&frames, reports, cells);
+                let unpacked = Unpacked {
+                    newest,
+                    new: cells.slots(),
+                    reports: reports as usize,
                 };
-                let arrived_at = MediaTime(0);
-                assert!(content.reports.push(ArrivalReport {
-                    slot: 0,
-                    path,
-                    arrived_at
-                }));
-            }
-            for (back, payload) in content.payloads.iter_mut().enumerate() {
-                let Some(frame) = newest.checked_sub(back as u32) else {
-                    break;
+                let older = Older(packed >> 1);
+                let expected = Packed {
+                    older,
+                    dred: in_full,
                 };
-                let bytes = spoken.row(frame).bytes[usize::from(back > 0)];
-                *payload = FramePayload::new(&[1; 140][..bytes]);
+                assert_eq!(spoken.pack(&unpacked), expected, "{unpacked:?}");
+                seen[cells as usize][packed.count_ones() as usize] += 1;
+                without += u32::from(!in_full);
             }
-            let mut plain = [0; PACKET_PLAINTEXT_BYTES];
-            content.encode(&mut plain);
-            let packed = Content::decode(&plain).unwrap().payloads;
-            let has = |(back, payload): (usize, &Option<FramePayload>)| {
-                u8::from(payload.is_some()) << back
-            };
-            let packed: u8 = packed.iter().enumerate().map(has).sum();
-            assert_eq!(spoken.pack(newest, reports), Older(packed >> 1), "{newest}");
-            seen[packed.count_ones() as usize] += 1;
         }
-        assert!(seen[4] > 0 && seen[5] > 100 && seen[7] > 10, "{seen:?}");
+        let [fifty, twenty_five] = seen;
+        assert!(fifty[4] > 0 && fifty[5] > 100 && fifty[7] > 10, "{fifty:?}");
+        let six = twenty_five[6] + twenty_five[7];
+        assert!(
+            six > 330 && (100..300).contains(&without),
+            "{twenty_five:?} {without}"
+        );
     }
 
     #[test]

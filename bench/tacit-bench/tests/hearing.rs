@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tacit_bench::hearing::{Buffer, CAPTURE, Heard, Hearing, LOOK_AHEAD, OUTPUT};
 use tacit_bench::speech::Spoken;
-use tacit_circuits::strategies::{Contents, Older};
+use tacit_circuits::strategies::{Contents, Older, Packed};
 use tacit_circuits::{Arrival, Observer as _, Side};
 use tacit_types::{LegIndex, Path, Timestamp};
 
@@ -18,7 +18,7 @@ const LEG: Path = Path {
 
 /// Both directions alike: a packet every `interval`, `delay` says how long each takes.
 fn heard(buffer: Buffer, interval: Duration, delay: impl Fn(u32) -> Duration) -> Heard {
-    let mut hearing = Hearing::new(buffer, false, LENGTH, [Spoken::new(1), Spoken::new(2)]);
+    let mut hearing = Hearing::new(buffer, LENGTH, [Spoken::new(1), Spoken::new(2)]);
     let contents = Contents {
         interval,
         new: 1,
@@ -38,7 +38,7 @@ fn heard(buffer: Buffer, interval: Duration, delay: impl Fn(u32) -> Duration) ->
                     from,
                     packet,
                     path: LEG,
-                    older: Older::NONE,
+                    packed: Packed::default(),
                     sent_at,
                     arrived_at: sent_at + delay(packet),
                 }

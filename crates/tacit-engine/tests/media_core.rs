@@ -538,7 +538,7 @@ fn an_onion_leg_that_rests_is_used_by_neither_side() {
     }
 }
 
-/// Two new frames in each packet, and each frame in two packets at least.
+/// Two new frames in each packet, and each frame in three.
 #[test]
 fn at_25_packets_a_second_every_frame_comes_and_one_lost_packet_in_two_loses_none() {
     let [mut alice, mut bob] = cores_that_send(LegKind::Onion, [Cells::TwentyFive, Cells::Fifty]);

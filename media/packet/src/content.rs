@@ -6,6 +6,7 @@ use tacit_types::{FrameNumber, FramePayload, LegIndex, Path, Reach, SlotNumber};
 use crate::control::ControlBlock;
 use crate::layout;
 use crate::limits::{CONTROL_BODY_BYTES, REPORTS_IN_PACKET};
+use crate::packing::fitting;
 use crate::report::{ArrivalReport, Reports};
 use crate::time::MediaTime;
 
@@ -45,7 +46,7 @@ pub struct Content {
     /// What the DRED of `payloads[0]` restores.
     pub reach: Reach,
     /// Frames `newest`, `newest − 1`, …; any of them may be absent. The first is in full, with DRED,
-    /// the others are short.
+    /// if `reach` says so, the others are short.
     pub payloads: [Option<FramePayload>; FRAMES_IN_PACKET],
     /// Arrivals at the sender of packets from us.
     pub reports: Reports,
@@ -100,6 +101,12 @@ impl Content {
         encode_frames(&self.payloads, &mut out[frames_at..]);
     }
 
+    /// Bytes for frames and their lengths.
+    pub(crate) fn room(&self) -> usize {
+        let reports = self.reports.as_slice().len() * layout::REPORT_BYTES;
+        PACKET_PLAINTEXT_BYTES - layout::REPORTS - reports - self.control.body().len()
+    }
+
     /// Where the reports end.
     fn encode_reports(&self, out: &mut [u8; PACKET_PLAINTEXT_BYTES]) -> usize {
         let mut at = layout::REPORTS;
@@ -139,15 +146,17 @@ impl Content {
 
 /// `room` is zero, which is how an absent frame is written.
 fn encode_frames(payloads: &[Option<FramePayload>; FRAMES_IN_PACKET], room: &mut [u8]) {
+    let sizes = payloads.map(|payload| payload.map(|payload| usize::from(payload.length())));
+    let fitting = fitting(&sizes, room.len());
     let mut at = 0;
-    for payload in payloads {
-        let bytes = payload.as_ref().map_or(&[][..], FramePayload::as_slice);
+    for (number, payload) in payloads.iter().enumerate() {
+        let payload = payload.as_ref().filter(|_| fitting >> number & 1 == 1);
+        let bytes = payload.map_or(&[][..], FramePayload::as_slice);
         if let Some([length, rest @ ..]) = room.get_mut(at..=at + bytes.len()) {
             rest.copy_from_slice(bytes);
-            *length = payload.map_or(0, |payload| payload.length());
-            at += bytes.len();
+            *length = payload.map_or(0, FramePayload::length);
         }
-        at += 1;
+        at += 1 + bytes.len();
     }
 }
 

@@ -11,15 +11,16 @@
 //! Every packet has the same 424 bytes of plaintext whatever it holds, as [`layout`] says. A packet
 //! carries the arrivals of the last packets from the peer, one message of a small reliable in-order
 //! lane, the current frame with its DRED, and short forms of as many frames before it as fit: four
-//! in speech, six in pauses.
+//! in speech, six in pauses. With two new frames in each packet, DRED gives way to the fifth, as
+//! [`packing`] says.
 //!
 //! ```
 //! use core::time::Duration;
 //! use tacit_packet::{Content, MediaTime, Packetizer};
-//! use tacit_types::{EncodedFrame, FrameNumber, FramePayload, SlotNumber};
+//! use tacit_types::{Cells, EncodedFrame, FrameNumber, FramePayload, SlotNumber};
 //!
 //! let payload = FramePayload::new(&[7; 60]).expect("not too long");
-//! let mut packetizer = Packetizer::new();
+//! let mut packetizer = Packetizer::new(Cells::Fifty);
 //! packetizer.push_frame(FrameNumber(0), &EncodedFrame::plain(payload));
 //! let plaintext = packetizer.next(SlotNumber(0), MediaTime::from_elapsed(Duration::ZERO));
 //! let content = Content::decode(&plaintext).expect("what we encode, we decode");
@@ -36,6 +37,7 @@ mod control;
 pub mod layout;
 pub mod limits;
 mod packetizer;
+pub mod packing;
 mod report;
 mod time;
 

@@ -11,9 +11,9 @@ pub const REPORTS_IN_PACKET: usize = 10;
 /// such a burst is its newest part.
 pub const PENDING_REPORTS: usize = 64;
 
-/// A report goes out in this many packets. The packets ride different legs, so that a stall of one
-/// of them loses no report.
-pub const REPORT_REPEATS: u8 = 8;
+/// A report goes out in the packets of this many slots: eight, or four. They ride different legs, so
+/// that a stall of one of them loses no report.
+pub const REPORT_SLOTS: u32 = 8;
 
 /// Longest hold time that a report can state: 16 bits of 1/8 ms. Older arrivals are not reported.
 pub const REPORT_HOLD_MAX: Duration = Duration::from_micros(65_535 * 125);

@@ -1,21 +1,23 @@
 //! Puts together what the next packet says.
 
 use tacit_types::limits::PACKET_PLAINTEXT_BYTES;
-use tacit_types::{EncodedFrame, FrameNumber, FramePayload, Path, Reach, SlotNumber};
+use tacit_types::{Cells, EncodedFrame, FrameNumber, FramePayload, Path, Reach, SlotNumber};
 
 use crate::content::{Content, FRAMES_IN_PACKET};
 use crate::control::{ControlBlock, ControlLane, ControlMessage, LaneFull};
+use crate::packing::{Packing, Sizes};
 use crate::report::ReportCollector;
 use crate::time::MediaTime;
 
 /// One direction's outgoing packets: the last frames, the reports on what the peer sent and
 /// the control lane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Packetizer {
+    cells: Cells,
     newest: FrameNumber,
     /// Frames `newest`, in full, and `newest − 1`, …, short.
     frames: [Option<FramePayload>; FRAMES_IN_PACKET],
-    /// Short form of the newest, for when it is newest no more.
+    /// Short form of the newest, for when it is newest no more or its DRED finds no room.
     short: Option<FramePayload>,
     reach: Reach,
     reports: ReportCollector,
@@ -25,8 +27,16 @@ pub struct Packetizer {
 impl Packetizer {
     /// Nothing to send yet: packets are full-sized all the same.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(cells: Cells) -> Self {
+        Self {
+            cells,
+            newest: FrameNumber(0),
+            frames: [None; FRAMES_IN_PACKET],
+            short: None,
+            reach: Reach::NONE,
+            reports: ReportCollector::new(cells),
+            control: ControlLane::default(),
+        }
     }
 
     /// Takes the next encoded frame. A number that skips some leaves holes; one that is not newer
@@ -59,7 +69,7 @@ impl Packetizer {
     /// The plaintext of the packet of `slot`, sent at `now` on our media clock.
     #[must_use]
     pub fn next(&mut self, slot: SlotNumber, now: MediaTime) -> [u8; PACKET_PLAINTEXT_BYTES] {
-        let content = Content {
+        let mut content = Content {
             slot,
             sent_at: now,
             newest: self.newest,
@@ -68,9 +78,20 @@ impl Packetizer {
             reports: self.reports.take(now),
             control: self.control.block(),
         };
+        if !self.packing(content.room()).in_full {
+            content.payloads[0] = self.short;
+            content.reach = Reach::NONE;
+        }
         let mut plain = [0; PACKET_PLAINTEXT_BYTES];
         content.encode(&mut plain);
         plain
+    }
+
+    fn packing(&self, room: usize) -> Packing {
+        let size = |payload: FramePayload| usize::from(payload.length());
+        let mut short = self.frames.map(|payload| payload.map(size));
+        let full = core::mem::replace(&mut short[0], self.short.map(size));
+        Packing::new(&Sizes { full, short }, room, self.cells.slots())
     }
 
     /// Notes that the peer's packet of `slot` came over `path` (named from the peer's side) at

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use tacit_types::{LegIndex, Path, SlotNumber};
+use tacit_types::{Cells, LegIndex, Path, SlotNumber};
 
-use crate::limits::{PENDING_REPORTS, REPORT_HOLD_MAX, REPORT_REPEATS, REPORTS_IN_PACKET};
+use crate::limits::{PENDING_REPORTS, REPORT_HOLD_MAX, REPORT_SLOTS, REPORTS_IN_PACKET};
 use crate::time::MediaTime;
 
 /// One packet's arrival, as its receiver saw it.
@@ -98,19 +98,23 @@ struct Pending {
 pub struct ReportCollector {
     /// Oldest first.
     pending: Vec<Pending>,
+    /// In how many packets each goes out.
+    repeats: u8,
     dropped: u64,
 }
 
-impl Default for ReportCollector {
-    fn default() -> Self {
+impl ReportCollector {
+    /// Nothing has come, and packets are to be sent so often.
+    #[must_use]
+    pub fn new(cells: Cells) -> Self {
+        let packets = REPORT_SLOTS / cells.slots();
         Self {
             pending: Vec::with_capacity(PENDING_REPORTS),
+            repeats: u8::try_from(packets).unwrap_or(u8::MAX),
             dropped: 0,
         }
     }
-}
 
-impl ReportCollector {
     /// Notes that the peer's packet of `slot` came over `path` at `arrived_at` on our media clock.
     pub fn record(&mut self, slot: SlotNumber, path: Path, arrived_at: MediaTime) {
         if self.pending.len() == PENDING_REPORTS {
@@ -135,10 +139,10 @@ impl ReportCollector {
         let longest = i64::try_from(REPORT_HOLD_MAX.as_micros()).unwrap_or(i64::MAX);
         self.pending.retain(|pending| {
             let hold = sent_at.signed_micros_since(pending.report.arrived_at);
-            pending.sent < REPORT_REPEATS && hold <= longest
+            pending.sent < self.repeats && hold <= longest
         });
         let mut reports = Reports::default();
-        for told in 0..REPORT_REPEATS {
+        for told in 0..self.repeats {
             // What this packet already carries counts as told once more.
             for pending in self
                 .pending

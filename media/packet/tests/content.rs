@@ -131,7 +131,7 @@ fn frame(length: usize) -> EncodedFrame {
 
 #[test]
 fn the_last_frames_ride_along_without_their_dred() {
-    let mut packetizer = Packetizer::new();
+    let mut packetizer = Packetizer::new(Cells::Fifty);
     assert_eq!(carried(&mut packetizer), []);
     for number in 0..9 {
         assert!(packetizer.push_frame(FrameNumber(number), &frame(100)));
@@ -157,7 +157,7 @@ fn the_last_frames_ride_along_without_their_dred() {
 
 #[test]
 fn as_many_repeats_ride_along_as_there_is_room_for() {
-    let mut packetizer = Packetizer::new();
+    let mut packetizer = Packetizer::new(Cells::Fifty);
     let path = Path {
         sender: LegIndex(0),
         receiver: LegIndex(0),
@@ -191,7 +191,7 @@ fn as_many_repeats_ride_along_as_there_is_room_for() {
 
 #[test]
 fn an_arrival_is_reported_in_several_packets_with_its_hold_time() {
-    let mut packetizer = Packetizer::new();
+    let mut packetizer = Packetizer::new(Cells::Fifty);
     let path = Path {
         sender: LegIndex(3),
         receiver: LegIndex(3),
@@ -216,7 +216,7 @@ fn an_arrival_is_reported_in_several_packets_with_its_hold_time() {
 
 #[test]
 fn a_burst_is_told_once_before_anything_is_repeated() {
-    let mut packetizer = Packetizer::new();
+    let mut packetizer = Packetizer::new(Cells::Fifty);
     let path = Path {
         sender: LegIndex(0),
         receiver: LegIndex(0),
@@ -244,7 +244,7 @@ fn a_burst_is_told_once_before_anything_is_repeated() {
 
 #[test]
 fn old_arrivals_are_not_reported() {
-    let mut packetizer = Packetizer::new();
+    let mut packetizer = Packetizer::new(Cells::Fifty);
     let path = Path {
         sender: LegIndex(0),
         receiver: LegIndex(0),

@@ -6,7 +6,8 @@ use tacit_packet::{Content, MediaTime, Packetizer};
 use tacit_paths::{Config as PathsConfig, Scheduler};
 use tacit_playout::{Config, Playout, Pull};
 use tacit_types::{
-    EncodedFrame, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber, Timestamp,
+    Cells, EncodedFrame, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber,
+    Timestamp,
 };
 
 /// Slots that a packet is under way.
@@ -58,7 +59,7 @@ impl Echo {
 
 fn allocations(kind: LegKind) -> u64 {
     let mut echo = Echo {
-        packetizer: Packetizer::new(),
+        packetizer: Packetizer::new(Cells::Fifty),
         scheduler: Scheduler::new(PathsConfig::new(kind), 1),
         playout: Playout::new(Config::default()),
         under_way: VecDeque::with_capacity(DELAY + 2),

@@ -25,7 +25,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use tacit_packet::limits::REPORT_REPEATS;
+use tacit_packet::limits::REPORT_SLOTS;
 use tacit_packet::{MediaTime, Reports};
 use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{Path, Timestamp};
@@ -91,14 +91,50 @@ pub struct Older(pub u8);
 impl Older {
     /// None.
     pub const NONE: Self = Self(0);
-    /// Four: what there mostly is room for in speech (docs/decisions/0015).
-    pub const USUAL: Self = Self(0b1111);
 
     /// All frames of the packet whose newest is `newest`, that one first.
     pub fn frames(self, newest: u32) -> impl DoubleEndedIterator<Item = u32> {
         let has = move |back: &u32| *back == 0 || self.0 >> (back - 1) & 1 == 1;
         let number = move |back: u32| newest.checked_sub(back);
         (0..=u8::BITS).filter(has).filter_map(number)
+    }
+}
+
+/// What a packet holds beside its newest frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Packed {
+    /// These frames.
+    pub older: Older,
+    /// DRED of the newest.
+    pub dred: bool,
+}
+
+impl Packed {
+    /// Nothing that was not published: frames alone.
+    #[must_use]
+    pub const fn plain(older: Older) -> Self {
+        Self { older, dred: false }
+    }
+}
+
+/// A packet of ours that is being put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Its newest frame.
+    pub newest: u32,
+    /// Frames that are in no packet before it.
+    pub new: u32,
+    /// Reports in it.
+    pub reports: usize,
+}
+
+impl Unpacked {
+    /// What there mostly is room for in speech (docs/decisions/0015): the newest and four before it
+    /// where one frame is new, and five where two are.
+    #[must_use]
+    pub const fn usual(&self) -> Packed {
+        let older = Older(if self.new > 1 { 0b1_1111 } else { 0b1111 });
+        Packed { older, dred: true }
     }
 }
 
@@ -167,7 +203,7 @@ impl Note {
     pub(crate) fn reports(&self) -> usize {
         match self {
             Self::Arrivals { reports, .. } => reports.as_slice().len(),
-            Self::Nothing | Self::Scores { .. } => usize::from(REPORT_REPEATS),
+            Self::Nothing | Self::Scores { .. } => REPORT_SLOTS as usize,
         }
     }
 }

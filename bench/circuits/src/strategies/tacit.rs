@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use tacit_packet::{MediaTime, ReportCollector};
 use tacit_paths::{Config, Scheduler};
-use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
+use tacit_types::{Cells, LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 use super::opener::Opener;
 use super::{Contents, Copies, Note, Received, Strategy};
@@ -31,14 +31,18 @@ impl Tacit {
 
     pub(super) fn with(config: Config, side: Side, scenario: &Scenario, seed: u64) -> Self {
         let kind = kind(scenario.mode);
+        let cells = match scenario.cells_per_second {
+            ..=25 => Cells::TwentyFive,
+            _ => Cells::Fifty,
+        };
         let opens = scenario.replace && (kind == LegKind::Turn || side == Side::A);
         let mut tacit = Self {
             side,
             mode: scenario.mode,
             legs: u8::try_from(scenario.legs).unwrap_or(u8::MAX),
             scheduler: Scheduler::new(config, seed),
-            reports: ReportCollector::default(),
-            contents: Contents::filled(50_u32.div_ceil(scenario.cells_per_second.max(1))),
+            reports: ReportCollector::new(cells),
+            contents: Contents::filled(cells.slots()),
             opener: opens.then(|| Opener::new(kind, scenario.legs)),
         };
         for leg in 0..tacit.legs {

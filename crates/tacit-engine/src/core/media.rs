@@ -135,7 +135,7 @@ impl MediaCore {
             slots: Slots::new(now),
             sealer: PacketSealer::new(&keys.media(), now),
             opener: PacketOpener::new(&keys.media(), now),
-            packetizer: Packetizer::new(),
+            packetizer: Packetizer::new(cells),
             scheduler: Scheduler::new(tacit_paths::Config::new(kind), seed),
             playout,
             sas: Sas::start(keys.sas(), sas_nonce),

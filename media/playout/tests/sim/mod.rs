@@ -8,7 +8,8 @@ use tacit_packet::{Content, MediaTime, Packetizer};
 use tacit_paths::{Config as PathsConfig, Scheduler, Side};
 use tacit_playout::{Config, Loudness, Pace, Playout, Pull, Stats};
 use tacit_types::{
-    EncodedFrame, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber, Timestamp,
+    Cells, EncodedFrame, FrameNumber, FramePayload, LegIndex, LegKind, Path, Reach, SlotNumber,
+    Timestamp,
 };
 
 pub(crate) const LEGS: usize = 8;
@@ -239,7 +240,7 @@ impl Call {
         let legs = legs.collect();
         let end = |start, seed| End {
             start,
-            packetizer: Packetizer::new(),
+            packetizer: Packetizer::new(Cells::Fifty),
             scheduler: Scheduler::new(PathsConfig::new(network.kind), seed),
             playout: Playout::new(Config::default()),
             slot: 0,
