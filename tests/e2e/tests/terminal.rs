@@ -83,6 +83,13 @@ impl Screen {
         }
     }
 
+    /// Waits until nothing more has been shown for so long.
+    fn wait_until_idle(&mut self, time: Duration) {
+        while let Ok(piece) = self.pieces.recv_timeout(time) {
+            self.show(&piece);
+        }
+    }
+
     /// A character may come in two pieces.
     fn show(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
@@ -301,4 +308,27 @@ fn sigterm_and_the_end_of_the_terminal_hang_up() {
         let (status, shown) = screen.end();
         assert_eq!(status.code(), Some(code), "{shown}");
     }
+}
+
+/// As when a laptop sleeps: what nobody could hear was no silence, and nothing is caught up.
+#[test]
+fn a_call_goes_on_after_its_program_was_stopped() {
+    let place = Place::new("terminal-stopped");
+    let demo = place.demo("--duration 100 --json");
+    let script = format!("exec env --default-signal=INT {demo}");
+    let mut screen = Screen::start(Command::new("sh").args(["-c", &script]));
+    screen.wait_for("\"quality\"");
+    screen.signal(Signal::STOP);
+    // Longer than a silence that is told.
+    screen.wait_until_idle(Duration::from_secs(5));
+    screen.signal(Signal::CONT);
+    for _ in 0..3 {
+        screen.wait_for("\"quality\"");
+    }
+    screen.signal(Signal::INT);
+    screen.wait_for("call.hung_up");
+    screen.wait_for("\"closing\"");
+    screen.signal(Signal::INT);
+    let (_, shown) = screen.end();
+    assert!(!shown.contains("\"event\":\"interrupted\""), "{shown}");
 }
