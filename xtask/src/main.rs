@@ -76,7 +76,7 @@ pub(crate) struct TestArgs {
     /// Test this package only; may be given several times.
     #[arg(short, long, value_name = "NAME")]
     package: Vec<String>,
-    /// Leave out formatting and lints.
+    /// Leave out formatting, lints and the API documentation.
     #[arg(long)]
     no_lint: bool,
     /// Install nothing.

@@ -8,6 +8,7 @@ use crate::failure::{Failure, Outcome};
 use crate::outcome::{Reader, Tally};
 use crate::packages::Purpose;
 use crate::setup;
+use crate::tools::api_docs;
 
 /// Sets up, checks, builds and tests; the last line counts.
 pub(crate) fn run(args: &TestArgs) -> Outcome {
@@ -74,7 +75,10 @@ fn lint(selection: &[&str]) -> Outcome {
         ]
         .concat(),
     )
-    .run()
+    .run()?;
+    // Last: what the lints have checked of other people's crates serves here as well.
+    step("Checking the API documentation");
+    api_docs(selection).run()
 }
 
 fn test(args: &TestArgs, selection: &[&str]) -> Outcome<(Tally, bool)> {
