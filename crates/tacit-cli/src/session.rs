@@ -76,7 +76,7 @@ impl Session {
     pub(crate) async fn end(mut self, output: &mut Output) {
         output.say(
             &json!({"event": "closing"}),
-            "Closing the circuits; Ctrl-C does it at once.",
+            "Closing the circuits within half a minute; Ctrl-C does it at once.",
         );
         self.line.leave();
         let over = self.engine.shutdown();

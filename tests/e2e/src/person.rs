@@ -136,6 +136,17 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The events that nobody had looked at, if it has succeeded.
+    ///
+    /// # Errors
+    /// What it did instead.
+    pub fn succeeded(self, who: &str) -> Result<Vec<Value>, String> {
+        match self.code {
+            Some(0) => Ok(self.events),
+            code => Err(format!("{who} failed ({code:?}): {}", self.said)),
+        }
+    }
+
     /// Checks for exit code 1 and this reason on standard error.
     ///
     /// # Errors
@@ -287,11 +298,7 @@ impl Running {
     /// If it fails or takes longer than `limit`.
     pub async fn finish(self, limit: Duration) -> Result<Vec<Value>, String> {
         let who = self.who.clone();
-        let ended = self.end(limit).await?;
-        match ended.code {
-            Some(0) => Ok(ended.events),
-            code => Err(format!("{who} failed ({code:?}): {}", ended.said)),
-        }
+        self.end(limit).await?.succeeded(&who)
     }
 
     /// Waits for the process's own end, however it goes.

@@ -203,8 +203,10 @@ async fn run(args: &Args) -> Result<(), String> {
         scores(&mut value, &wanted.plan)?;
     }
     std::fs::write(stage.out.join(REPORT), format!("{value:#}\n")).map_err(|e| e.to_string())?;
-    // Ctrl-C is how a person ends `tacit listen`: 130 is its exit code then.
-    listening.interrupt(Duration::from_secs(60)).await?;
+    // Ctrl-C is how a person ends `tacit listen`, and pressed again its cover of the last call, which here
+    // covers nothing.
+    listening.press_ctrl_c()?;
+    listening.end_at_once(Duration::from_secs(60)).await?;
     server.interrupt(Duration::from_secs(60)).await?;
     drop(coturn);
     let table = table(&value, args.stall_seconds);
