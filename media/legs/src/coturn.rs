@@ -1,5 +1,5 @@
 //! A coturn of one's own on this machine, for tests and the demo: started with a configuration in a
-//! temporary folder, stopped when dropped.
+//! temporary folder, stopped when dropped or when this process is gone.
 
 use core::fmt;
 use core::time::Duration;
@@ -15,6 +15,7 @@ use rand_core::{OsRng, RngCore};
 use rtc_stun::crypto::{HmacAlgorithm, default_provider};
 use tempfile::TempDir;
 
+use crate::leash::Leash;
 use crate::tls::SpkiPin;
 use crate::turn::TurnCredentials;
 
@@ -53,6 +54,8 @@ impl Default for CoturnOptions {
 
 /// A running coturn.
 pub struct Coturn {
+    /// Let go of before the child is waited for.
+    leash: Option<Leash>,
     child: Child,
     folder: TempDir,
     plain: SocketAddr,
@@ -99,6 +102,7 @@ impl Coturn {
             .stderr(Stdio::null())
             .spawn()?;
         let mut coturn = Self {
+            leash: None,
             child,
             folder,
             plain,
@@ -106,6 +110,7 @@ impl Coturn {
             pin: certificate.pin,
             secret,
         };
+        coturn.leash = Some(Leash::hold(coturn.id())?);
         coturn.wait_until_ready()?;
         Ok(coturn)
     }
@@ -181,6 +186,7 @@ impl Coturn {
 
     /// Ends it now, as a crash would.
     pub fn kill(&mut self) {
+        self.leash = None;
         // It may have ended by itself; nothing is left to do then.
         let _ = self.child.kill();
         let _ = self.child.wait();

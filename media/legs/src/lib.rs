@@ -35,6 +35,8 @@ pub mod coturn;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod fuzz;
+#[cfg(feature = "testing")]
+pub mod leash;
 pub mod leg;
 pub mod limits;
 pub mod onion;

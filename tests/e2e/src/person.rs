@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tacit_legs::leash::Leash;
 use tacit_tornet::Network;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
@@ -116,6 +117,8 @@ impl Person {
 #[derive(Debug)]
 pub struct Running {
     who: String,
+    /// Before the child, so that it is let go first: whoever is killed leaves nothing running.
+    leash: Option<Leash>,
     child: Child,
     stdin: Option<ChildStdin>,
     events: mpsc::Receiver<Value>,
@@ -197,6 +200,7 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(stderr);
         let mut child = place.spawn(command).map_err(fail)?;
+        let leash = child.id().map(Leash::hold).transpose().map_err(fail)?;
         let stdout = child
             .stdout
             .take()
@@ -225,6 +229,7 @@ impl Running {
         });
         Ok(Self {
             who: who.into(),
+            leash,
             child,
             stdin,
             events,
@@ -312,6 +317,7 @@ impl Running {
             while let Some(event) = self.events.recv().await {
                 events.push(event);
             }
+            self.leash = None;
             (events, self.child.wait().await)
         };
         let Ok((events, status)) = tokio::time::timeout(limit, end).await else {
