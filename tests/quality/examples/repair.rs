@@ -7,6 +7,7 @@
 //! Writes bench/data/frames.csv and bench/data/repair.csv, prints both as tables for
 //! docs/decisions/0015-codec-and-repair.md. Deterministic on one machine; another processor may
 //! round a last digit otherwise.
+//! Takes about two minutes of one core.
 #![forbid(unsafe_code)]
 
 mod common;
@@ -15,7 +16,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::{Encoded, encode, in_place, segments};
+use common::{Encoded, Rows, encode, in_place, segments};
 use tacit_codec::Decoder;
 use tacit_quality::pesq::{Measured, Scorer};
 use tacit_quality::speech::Text;
@@ -137,6 +138,7 @@ fn score(
 fn repair_table(texts: &[Encoded]) -> Result<String, Box<dyn Error>> {
     let scorer = Scorer::prepare()?;
     let mut csv = String::from("gap_frames,means,lost,from_repeats,from_dred,pesq_wb,estoi\n");
+    let mut rows = Rows::new(1 + GAPS.len() * MEANS.len());
     let mut row = |means, name, gap| -> Result<(), Box<dyn Error>> {
         let (measured, count) = score(&scorer, texts, means, gap)?;
         writeln!(
@@ -145,10 +147,10 @@ fn repair_table(texts: &[Encoded]) -> Result<String, Box<dyn Error>> {
             count.lost, count.repeated, count.repaired, measured.pesq_wb, measured.estoi
         )?;
         let Measured { pesq_wb, estoi } = measured;
-        eprintln!(
+        rows.tell(&format!(
             "gap of {gap} frames, {name}: PESQ-WB {pesq_wb:.2}, ESTOI {estoi:.3}; {} lost, {} from repeats, {} from DRED",
             count.lost, count.repeated, count.repaired
-        );
+        ));
         Ok(())
     };
     row(Means::Plc, "none", 0)?;

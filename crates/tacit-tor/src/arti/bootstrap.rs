@@ -50,8 +50,27 @@ pub(super) async fn bootstrap(
 
 /// Keeps `progress` current once Tor runs.
 pub(super) async fn monitor(mut events: BootstrapEvents, progress: watch::Sender<TorProgress>) {
+    let mut behind = Behind::default();
     while let Some(status) = events.next().await {
-        show(&status, &progress);
+        if behind.counts(percent(&status), blockage(&status).is_some()) {
+            show(&status, &progress);
+        }
+    }
+}
+
+/// With the directory of an earlier run Arti is ready before its status says so: what the status goes
+/// through then is no loss of Tor.
+#[derive(Default)]
+struct Behind {
+    caught_up: bool,
+}
+
+impl Behind {
+    /// Whether a status counts that comes after the start: each after the first that says that Tor is
+    /// ready, or that something is in the way.
+    const fn counts(&mut self, percent: u8, blocked: bool) -> bool {
+        self.caught_up |= percent == 100 || blocked;
+        self.caught_up
     }
 }
 
@@ -162,4 +181,23 @@ pub(super) fn start_error(error: &arti_client::Error) -> TorError {
     };
     // These errors name folders and settings, never addresses.
     TorError::with_detail(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_behind_is_no_loss() {
+        let mut behind = Behind::default();
+        let started = [(0, false), (85, false), (100, false), (92, false)];
+        let counts = started.map(|(percent, blocked)| behind.counts(percent, blocked));
+        assert_eq!(counts, [false, false, true, true]);
+        let mut behind = Behind::default();
+        assert!(
+            behind.counts(15, true),
+            "what is in the way is told at once"
+        );
+        assert!(behind.counts(15, false));
+    }
 }

@@ -33,7 +33,20 @@ pub(crate) async fn shutdown_ends_everything(bench: &mut Bench) {
     assert_eq!(error.kind(), TorErrorKind::Stopped);
     // The folder is free at once, with streams and services of the old one still held.
     drop(tor);
-    let again = start_tor(bench.network(), &folder).await;
+    let config = arti_config(bench.network().arti_config_toml(), &folder);
+    let progress = watch::Sender::new(TorProgress::default());
+    let mut shown = progress.subscribe();
+    let again = Tor::start(TorConfig::Arti(config), progress)
+        .await
+        .expect("the directory is there");
+    assert_eq!(shown.borrow_and_update().percent, 100);
+    let target = Target::Exit {
+        addr: echo_server().await,
+    };
+    let works = again.connect(target, Isolation::new()).await;
+    works.expect("a stream");
+    // Arti's status says so only now; what it said until then was no loss of Tor.
+    assert!(!shown.has_changed().expect("it runs"));
     drop((again, stream, onion));
 }
 

@@ -1,6 +1,7 @@
 //! What the examples share: encoded speech, and the segments of it that are scored.
 
 use std::error::Error;
+use std::time::Instant;
 
 use tacit_codec::{Encoder, lookahead};
 use tacit_quality::RATE;
@@ -48,4 +49,31 @@ pub(crate) fn segments<'a>(
             .step_by(SEGMENT)
             .map(|at| (&encoded.spoken[at..at + SEGMENT], &heard[at..at + SEGMENT]))
     })
+}
+
+/// How far a table is.
+pub(crate) struct Rows {
+    all: usize,
+    done: usize,
+    began: Instant,
+}
+
+impl Rows {
+    /// Of so many rows, none of which is there.
+    pub(crate) fn new(all: usize) -> Self {
+        Self {
+            all,
+            done: 0,
+            began: Instant::now(),
+        }
+    }
+
+    /// Tells of one more, and how long the others will take if they are like those so far.
+    pub(crate) fn tell(&mut self, row: &str) {
+        self.done += 1;
+        let left = self.all.saturating_sub(self.done) as f64;
+        let seconds = self.began.elapsed().as_secs_f64() * left / self.done as f64;
+        let (done, all) = (self.done, self.all);
+        eprintln!("{done} of {all} rows, about {seconds:.0} s left: {row}");
+    }
 }
