@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use tacit_circuits::strategies::{Contents, Kind};
 use tacit_circuits::{Arrival, Observer, Side, run};
@@ -14,7 +15,7 @@ use crate::sim::{Contender, Plan};
 
 const SIZE: (u32, u32) = (1_000, 400);
 /// Of that, for the names of the curves.
-const NAMES: u32 = 210;
+const NAMES: u32 = 240;
 const COLOURS: [RGBColor; 10] = [
     RGBColor(0x9e, 0x9e, 0x9e),
     RGBColor(0x8d, 0x6e, 0x63),
@@ -27,6 +28,9 @@ const COLOURS: [RGBColor; 10] = [
     RGBColor(0xd8, 0x5f, 0xb0),
     RGBColor(0x7c, 0xb3, 0x42),
 ];
+/// Dashes and the gaps between them, pixels; where curves lie on each other, the lower ones show in the
+/// gaps of those above.
+const DASHES: [Option<(i32, i32)>; 4] = [None, Some((20, 6)), Some((11, 6)), Some((4, 5))];
 const LIGHT: RGBColor = RGBColor(0xee, 0xee, 0xee);
 /// Where the plot of one call begins and ends, seconds.
 const WINDOW: (f64, f64) = (60.0, 100.0);
@@ -82,9 +86,42 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64
 
 /// A line of the legend: how it is drawn, and what it is called.
 struct Named {
-    colour: RGBColor,
-    dot: bool,
+    mark: Mark,
     name: String,
+}
+
+/// How something is drawn.
+#[derive(Clone, Copy)]
+enum Mark {
+    Dot(RGBColor),
+    Line(Pen),
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy)]
+struct Pen {
+    colour: RGBColor,
+    /// A dash and a gap, unless it is drawn in one go.
+    dash: Option<(i32, i32)>,
+}
+
+impl Pen {
+    fn all() -> impl Iterator<Item = Self> {
+        let dashes = DASHES.iter().copied().cycle();
+        let pens = COLOURS.iter().copied().cycle().zip(dashes);
+        pens.map(|(colour, dash)| Self { colour, dash })
+    }
+
+    fn draw(self, chart: &mut Chart<'_, '_>, points: Vec<(f64, f64)>) -> Result<(), DrawError> {
+        let style = self.colour.stroke_width(2);
+        match self.dash {
+            None => chart.draw_series(LineSeries::new(points, style))?,
+            Some((dash, gap)) => {
+                chart.draw_series(DashedLineSeries::new(points, dash, gap, style))?
+            }
+        };
+        Ok(())
+    }
 }
 
 /// Draws on white paper with axes, and names what is drawn beside it.
@@ -119,16 +156,21 @@ fn on_paper(
             .draw()?;
         draw(&mut chart)?;
         for (at, named) in (0..).map(|line| 20 + 22 * line).zip(legend) {
-            let Named { colour, dot, name } = named;
-            if *dot {
-                right.draw(&Circle::new((10, at), 4, colour.filled()))?;
-            } else {
-                right.draw(&PathElement::new(
-                    [(2, at), (20, at)],
-                    colour.stroke_width(3),
-                ))?;
+            let ends = vec![(2, at), (36, at)];
+            match named.mark {
+                Mark::Dot(colour) => right.draw(&Circle::new((26, at), 4, colour.filled()))?,
+                Mark::Line(Pen { colour, dash }) => {
+                    let style = colour.stroke_width(3);
+                    match dash {
+                        None => right.draw(&PathElement::new(ends, style))?,
+                        Some((dash, gap)) => {
+                            right.draw(&DashedPathElement::new(ends, dash, gap, style))?;
+                        }
+                    }
+                }
             }
-            right.draw(&Text::new(name.clone(), (28, at - 7), ("sans-serif", 14)))?;
+            let name = named.name.clone();
+            right.draw(&Text::new(name, (44, at - 7), ("sans-serif", 14)))?;
         }
         area.present()?;
     }
@@ -160,22 +202,21 @@ pub fn distributions(
     };
     let x = (title, from..right);
     let y = ("share of calls", 0.0..1.0);
-    let coloured = || curves.iter().zip(COLOURS.iter().copied().cycle());
-    let named = |(curve, colour): (&Curve, RGBColor)| Named {
-        colour,
-        dot: false,
+    let mut drawn: Vec<(&Curve, Pen)> = curves.iter().zip(Pen::all()).collect();
+    let named = |(curve, pen): &(&Curve, Pen)| Named {
+        mark: Mark::Line(*pen),
         name: if curve.points.iter().any(|(x, _)| *x <= right) {
             curve.name.clone()
         } else {
             format!("{} (beyond)", curve.name)
         },
     };
-    on_paper(x, y, &coloured().map(named).collect::<Vec<_>>(), |chart| {
-        for (curve, colour) in coloured() {
-            let points = shown(&curve.points, right);
-            chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
-        }
-        Ok(())
+    let legend: Vec<Named> = drawn.iter().map(named).collect();
+    // Those that hide most come first.
+    drawn.sort_by_key(|(_, pen)| pen.dash.map(|(dash, _)| core::cmp::Reverse(dash)));
+    on_paper(x, y, &legend, |chart| {
+        let mut all = drawn.into_iter();
+        all.try_for_each(|(curve, pen)| pen.draw(chart, shown(&curve.points, right)))
     })
 }
 
@@ -197,8 +238,7 @@ pub fn quality_against_cells(rows: &[&Row]) -> Result<String, DrawError> {
     let y = ("MOS of the median call (E-model)", 1.0..4.5);
     let coloured = || rows.iter().zip(COLOURS.iter().copied().cycle());
     let named = |(row, colour): (&&Row, RGBColor)| Named {
-        colour,
-        dot: true,
+        mark: Mark::Dot(colour),
         name: name(&row.setting.label(), &row.setting.playout),
     };
     on_paper(x, y, &coloured().map(named).collect::<Vec<_>>(), |chart| {
@@ -244,13 +284,14 @@ pub fn one_call(plan: &Plan, contender: Contender, call: u32) -> Result<String, 
     );
     let legend = [
         Named {
-            colour: COLOURS[3],
-            dot: true,
+            mark: Mark::Dot(COLOURS[3]),
             name: "a packet above 360 ms".to_owned(),
         },
         Named {
-            colour: COLOURS[6],
-            dot: false,
+            mark: Mark::Line(Pen {
+                colour: COLOURS[6],
+                dash: None,
+            }),
             name: "first packet with a frame".to_owned(),
         },
     ];
@@ -321,5 +362,39 @@ impl Observer for Track {
         for frame in arrival.packed.older.frames(newest) {
             self.arrived[frame as usize].get_or_insert(arrival.arrived_at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The points of the lines of a colour, as SVG has them.
+    fn lines(svg: &str, colour: RGBColor) -> Vec<&str> {
+        let RGBColor(r, g, b) = colour;
+        let stroke = format!("stroke=\"#{r:02X}{g:02X}{b:02X}\"");
+        let of_colour = svg.split("<polyline").filter(|line| line.contains(&stroke));
+        let points = of_colour.filter_map(|line| line.split("points=\"").nth(1)?.split('"').next());
+        points.collect()
+    }
+
+    #[test]
+    fn curves_that_lie_on_each_other_are_all_seen() {
+        let points: Vec<(f64, f64)> = (0..=100)
+            .map(|n| (f64::from(n), f64::from(n) / 100.0))
+            .collect();
+        let curve = |name: u8| Curve {
+            name: name.to_string(),
+            points: points.clone(),
+        };
+        let curves: Vec<Curve> = (0..4).map(curve).collect();
+        let svg = distributions("ms", &curves, 0.0, 100.0).expect("it can be drawn");
+        let of = |number: usize| lines(&svg, COLOURS[number]);
+        // One curve in one go, drawn first, and its line in the legend; the others in ever more pieces.
+        let pieces: Vec<usize> = (0..4).map(|number| of(number).len()).collect();
+        assert_eq!(pieces[0], 2, "{pieces:?}");
+        assert!(pieces.is_sorted() && pieces[1] > 10, "{pieces:?}");
+        let at = |number: usize| svg.find(of(number)[0]);
+        assert!((0..4).map(at).is_sorted());
     }
 }
