@@ -13,7 +13,7 @@ use crate::hearing;
 use crate::person::{Person, Running, Usage, usage};
 use crate::recovery::{Ends, Recovery, Stalled};
 use crate::speech::Speech;
-use crate::stall::{self, Halves, Plan, Stalling};
+use crate::stall::{self, Halves, Plan, Stalling, note_leg};
 
 /// PINGs that measure the onion round trip before the ring.
 const PINGS: &str = "5";
@@ -257,12 +257,12 @@ impl Call<'_> {
                     if event["event"] == "words" { words[1] = event["words"].clone(); }
                 }
                 () = tokio::time::sleep(stall_in), if stalled.is_none() => {
-                    live = stall::count(&self.links, &callee_links, halves);
+                    live = stall::all(&self.links, &callee_links, halves).len();
                     let legs = [&self.links[..], &callee_links[..]];
                     let stalling = stall::begin(&self.stage.network, plan, legs, halves)?;
                     say(&format!(
                         "Stalling {} for {} s: {} of {live} legs.",
-                        stalling.what, plan.time.as_secs_f64(), stalling.legs
+                        stalling.what, plan.time.as_secs_f64(), stalling.legs.len()
                     ));
                     stalled = Some(stalling);
                 }
@@ -310,7 +310,7 @@ impl Call<'_> {
                 .ok_or("no PING was measured")?,
             accept_to_audio_ms: between("callee_accepted", "first_audio")?,
             sas_match: verify.then(|| words[0] == words[1] && !words[0].is_null()),
-            legs_stalled: stalled.legs,
+            legs_stalled: stalled.legs.len(),
             directions: directions(self.stage, self.legs, callee_call, &meters, &stall)?,
             processes,
             stall_at_s: plan.at.as_secs_f64(),
@@ -361,22 +361,6 @@ fn note(
         && let (Some(what), Some(at)) = (event["what"].as_str(), event["at_us"].as_u64())
     {
         times.insert(format!("{prefix}{what}"), at);
-    }
-}
-
-fn note_leg(event: &Value, links: &mut Vec<(u64, Vec<String>)>) {
-    if event["event"] == "leg_up"
-        && let (Some(leg), Some(hops)) = (event["leg"].as_u64(), event["hops"].as_array())
-    {
-        let hops = hops
-            .iter()
-            .filter_map(|h| h.as_str().map(str::to_owned))
-            .collect();
-        links.retain(|(l, _)| *l != leg);
-        links.push((leg, hops));
-    }
-    if event["event"] == "leg_down" {
-        links.retain(|(l, _)| Some(*l) != event["leg"].as_u64());
     }
 }
 

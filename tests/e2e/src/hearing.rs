@@ -69,6 +69,6 @@ pub fn pesq_wb(spoken: &Path, heard: &Path, from_s: f64, to_s: f64) -> Result<f6
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn read(path: &Path) -> Result<Vec<f32>, String> {
+pub fn read(path: &Path) -> Result<Vec<f32>, String> {
     read_wav(path).map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use tacit_tornet::{Network, Stall};
 
 /// A call and the stall in it.
@@ -52,14 +53,34 @@ pub struct Stalling {
     /// When, on the machine's monotonic clock, in microseconds: that of the traces.
     pub begun_us: u64,
     /// Legs that it stops.
-    pub legs: usize,
+    pub legs: Carried,
     /// What is stopped, in words.
     pub what: String,
     _holds: Vec<Stall>,
 }
 
-/// Legs of both sides, each with its hops.
+/// A side's legs, each with its hops.
 pub type Legs = [(u64, Vec<String>)];
+
+/// Legs, each with whose it is: 0, the caller's, or 1, the callee's. Onion legs are the caller's.
+pub type Carried = BTreeSet<(usize, u64)>;
+
+/// Keeps a side's legs as its events tell them.
+pub fn note_leg(event: &Value, legs: &mut Vec<(u64, Vec<String>)>) {
+    if event["event"] == "leg_up"
+        && let (Some(leg), Some(hops)) = (event["leg"].as_u64(), event["hops"].as_array())
+    {
+        let hops = hops
+            .iter()
+            .filter_map(|h| h.as_str().map(str::to_owned))
+            .collect();
+        legs.retain(|(l, _)| *l != leg);
+        legs.push((leg, hops));
+    }
+    if event["event"] == "leg_down" {
+        legs.retain(|(l, _)| Some(*l) != event["leg"].as_u64());
+    }
+}
 
 /// Stalls what the plan wants.
 ///
@@ -81,7 +102,7 @@ pub fn begin(
         }
         Reach::All => {
             let what = "every connection between relays".into();
-            (pairs(network), count(caller, callee, halves), what)
+            (pairs(network), all(caller, callee, halves), what)
         }
     };
     let hold = |(a, b): &(String, String)| network.stall(a, b, plan.time);
@@ -98,10 +119,15 @@ pub fn begin(
 
 /// TURN legs are each side's own; onion legs belong to both.
 #[must_use]
-pub fn count(caller: &Legs, callee: &Legs, halves: Halves) -> usize {
+pub fn all(caller: &Legs, callee: &Legs, halves: Halves) -> Carried {
+    let of = |side, legs: &Legs| {
+        legs.iter()
+            .map(|(leg, _)| (side, *leg))
+            .collect::<Carried>()
+    };
     match halves {
-        Halves::Joined => caller.len(),
-        Halves::Apart => caller.len() + callee.len(),
+        Halves::Joined => of(0, caller),
+        Halves::Apart => &of(0, caller) | &of(1, callee),
     }
 }
 
@@ -126,7 +152,7 @@ pub struct Link {
     /// The other's.
     pub b: String,
     /// Legs over it.
-    pub legs: usize,
+    pub legs: Carried,
 }
 
 /// Whether both sides' circuits are halves of the same legs.
@@ -151,7 +177,7 @@ fn busiest(
     name: impl Fn(&String) -> Option<String>,
     halves: Halves,
 ) -> Option<Link> {
-    let mut legs: BTreeMap<(String, String), BTreeSet<(usize, u64)>> = BTreeMap::new();
+    let mut legs: BTreeMap<(String, String), Carried> = BTreeMap::new();
     let both = (0..)
         .zip(sides)
         .flat_map(|(side, legs)| legs.iter().map(move |leg| (side, leg)));
@@ -166,7 +192,7 @@ fn busiest(
             legs.entry((a, b)).or_default().insert((side, *leg));
         }
     }
-    let under_half = |carried: &BTreeSet<(usize, u64)>| {
+    let under_half = |carried: &Carried| {
         (0..2).all(|side| {
             let of_side = carried.iter().filter(|(s, _)| *s == side).count();
             of_side == 0 || of_side * 2 < sides[side].len()
@@ -174,14 +200,11 @@ fn busiest(
     };
     legs.into_iter()
         .filter(|(_, carried)| under_half(carried))
-        .map(|((a, b), legs)| Link {
-            a,
-            b,
-            legs: legs.len(),
-        })
+        .map(|((a, b), legs)| Link { a, b, legs })
         .max_by(|x, y| {
             x.legs
-                .cmp(&y.legs)
+                .len()
+                .cmp(&y.legs.len())
                 .then_with(|| y.a.cmp(&x.a))
                 .then_with(|| y.b.cmp(&x.b))
         })
@@ -204,7 +227,7 @@ mod tests {
         let link =
             busiest([&caller, &[]], |h| Some(h.clone()), Halves::Joined).expect("there is one");
         // g–x carries three of five legs, which is over half; several carry two.
-        assert_eq!(link.legs, 2);
+        assert_eq!(link.legs.len(), 2);
         assert_ne!((link.a.as_str(), link.b.as_str()), ("g", "x"));
     }
 }

@@ -5,6 +5,7 @@
 
 mod failures;
 mod operated;
+mod replaced;
 mod world;
 
 use tacit_e2e::demo::meet;
@@ -29,7 +30,8 @@ fn sound() -> Option<[PulseNullSinks; 2]> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_call_each_other_and_things_go_wrong() {
-    let wanted = wanted("call");
+    let mut wanted = wanted("call");
+    wanted.plan = replaced::plan();
     if let Some(why) = lacking() {
         return skipped("calls through real relays", &why);
     }
@@ -55,6 +57,8 @@ async fn two_people_call_each_other_and_things_go_wrong() {
     met.expect("without contacts there are no calls");
     let world = World { stage };
     with_files(&mut all, &world).await;
+    all.run("a TURN leg is replaced", world.turn_leg_replaced())
+        .await;
     operated::scenarios(&mut all, &world, &erin).await;
     all.run("an invite taken twice", world.used_invite([&carol, &dave]))
         .await;

@@ -91,6 +91,17 @@ impl Renewal {
             .is_none_or(|coming| coming.up.is_some())
     }
 
+    /// Whether none of these TURN legs works, or may yet, when no packet has come for so long: the peer
+    /// cannot be told of a new one over itself, but of some it has been. How long ago that was does not
+    /// count, or one after the other would keep a call waiting that is lost.
+    fn none_left<'a>(&self, up: impl IntoIterator<Item = &'a LegIndex>, silence: Duration) -> bool {
+        let may_carry = |leg| {
+            let coming = self.coming.get(leg);
+            coming.is_none_or(|coming| coming.up.is_some() && silence <= LAST_HOPE)
+        };
+        !up.into_iter().any(may_carry)
+    }
+
     /// Takes the new legs out of which this is true.
     fn take(&mut self, of: impl Fn(LegIndex, &Coming) -> bool) -> Vec<(LegIndex, Coming)> {
         let some = self.coming.extract_if(.., |leg, coming| of(*leg, coming));
@@ -277,18 +288,12 @@ impl Session {
 
     /// Whether no leg is left that could carry the call.
     pub(super) fn none_left(&self, at: Timestamp) -> bool {
-        match self.kind {
-            LegKind::Onion => self.handles.is_empty() && self.opening == 0,
-            LegKind::Turn => !self.handles.keys().any(|leg| self.may_carry(*leg, at)),
+        let silence = at.saturating_since(self.last_packet);
+        match (self.kind, &self.renewal) {
+            (LegKind::Onion, _) => self.handles.is_empty() && self.opening == 0,
+            (LegKind::Turn, None) => self.handles.is_empty(),
+            (LegKind::Turn, Some(renewal)) => renewal.none_left(self.handles.keys(), silence),
         }
-    }
-
-    /// Whether a TURN leg works, or may yet: the peer cannot be told of a new one over itself, but of
-    /// some it has been.
-    fn may_carry(&self, leg: LegIndex, at: Timestamp) -> bool {
-        let coming = self.renewal.as_ref().and_then(|r| r.coming.get(&leg));
-        let hope = at.saturating_since(self.last_packet) <= LAST_HOPE;
-        coming.is_none_or(|coming| coming.up.is_some() && hope)
     }
 
     /// Closes all legs, also those that are still being opened: nobody will ask for them.
@@ -299,5 +304,73 @@ impl Session {
         // Who opens one gives up now; what has been reported is dropped, which closes it.
         self.opened.close();
         while self.opened.try_recv().is_ok() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: LegIndex = LegIndex(11);
+    const NEW: [LegIndex; 3] = [LegIndex(12), LegIndex(13), LegIndex(14)];
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_micros(1000 * millis)
+    }
+
+    /// A call in its first minute that has one old leg and expects three new ones.
+    fn renewal() -> Renewal {
+        let mut renewal = Renewal::new(LegKind::Turn, 1, at(0));
+        for leg in NEW {
+            let coming = Coming {
+                old: Some((OLD, Fault::Dead)),
+                hops: None,
+                at: None,
+                up: None,
+            };
+            renewal.coming.insert(leg, coming);
+        }
+        renewal
+    }
+
+    /// Plays a call whose last packet came at 10 s, and of whose new legs the peer is told at these
+    /// times; returns when it is given up.
+    fn given_up(told: [u64; 3]) -> Option<u64> {
+        let (mut renewal, last_packet) = (renewal(), at(10_000));
+        renewal.on_gone(OLD);
+        (10_000..60_000).step_by(10).find(|now| {
+            for (leg, _) in NEW.iter().zip(told).filter(|(_, told)| told == now) {
+                renewal.on_up(*leg, at(*now));
+            }
+            let silence = at(*now).saturating_since(last_packet);
+            renewal.none_left(&NEW, silence)
+        })
+    }
+
+    #[test]
+    fn a_lost_call_waits_five_seconds_in_all_for_new_legs() {
+        for told in [
+            [10_000, 10_000, 10_000],
+            [10_000, 12_000, 14_990],
+            [10_000, 14_990, 15_100],
+        ] {
+            assert_eq!(given_up(told), Some(15_010), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn new_legs_that_the_peer_was_not_told_of_are_not_waited_for() {
+        assert_eq!(given_up([10_010, 10_010, 10_010]), Some(10_000));
+    }
+
+    #[test]
+    fn a_leg_that_works_is_never_given_up() {
+        let mut renewal = renewal();
+        let silence = Duration::from_secs(600);
+        assert!(!renewal.none_left(NEW.iter().chain([&OLD]), silence));
+        assert!(renewal.none_left(&NEW, silence));
+        // It has shown that it works.
+        renewal.take(|leg, _| leg == NEW[1]);
+        assert!(!renewal.none_left(&NEW, silence));
     }
 }
