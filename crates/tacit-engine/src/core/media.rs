@@ -305,7 +305,7 @@ impl MediaCore {
     }
 
     /// Leaves out the slots that should have been seen to while nobody did, as when the process was
-    /// stopped or its machine slept, but for what can be caught up; to be asked before what is due is
+    /// stopped, but for what can be caught up; to be asked before what is due is
     /// sent. Returns how many were left out: packets of their numbers are never made. The next one has the
     /// number of the present slot, as if all before it were lost.
     pub fn pass_over(&mut self, now: Timestamp) -> u32 {
