@@ -4,7 +4,7 @@ use crate::content::FRAMES_IN_PACKET;
 
 /// Of a packet with two new frames, so many of the newest come before DRED: then each frame is in
 /// three packets. (docs/decisions/0015)
-pub const BEFORE_DRED: usize = 6;
+const BEFORE_DRED: usize = 6;
 
 /// Bytes of the frames that a packet may hold, the newest first; `None` for those that are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct Packing {
 impl Packing {
     /// Packs a packet that has `room` bytes for frames, `new` of which are in no packet before it.
     ///
-    /// With one new frame the newest is in full. With two it is so where that costs none of the
-    /// [`BEFORE_DRED`] newest its place.
+    /// With one new frame the newest is in full. With two it is so where that costs none of the six
+    /// newest its place.
     #[must_use]
     pub fn new(sizes: &Sizes, room: usize, new: u32) -> Self {
         let of = |newest| {
@@ -38,8 +38,9 @@ impl Packing {
         };
         let with_dred = of(sizes.full);
         let without = of(sizes.short[0]);
-        let first = |frames: u8| (frames & ((1 << BEFORE_DRED) - 1)).count_ones();
-        let in_full = new <= 1 || first(with_dred) >= first(without);
+        let first = (1 << BEFORE_DRED) - 1;
+        let lost = without & !with_dred & first;
+        let in_full = new <= 1 || lost == 0;
         Self {
             frames: if in_full { with_dred } else { without },
             in_full,
@@ -91,6 +92,22 @@ mod tests {
             let packing = Packing::new(&sizes, room, new);
             assert_eq!(count(packing), expected, "{room} {new}");
         }
+    }
+
+    #[test]
+    fn dred_takes_no_frame_the_place_that_a_smaller_older_one_would_find() {
+        let mut sizes = sizes(102, 54);
+        sizes.short[4] = Some(90);
+        sizes.short[5] = Some(40);
+        // In full it would be frames 0 to 3 and 5, which are five too.
+        assert_eq!(
+            Packing::new(&sizes, 340, 2),
+            Packing {
+                frames: 0b1_1111,
+                in_full: false,
+            }
+        );
+        assert_eq!(Packing::new(&sizes, 340, 1).frames, 0b10_1111);
     }
 
     #[test]
