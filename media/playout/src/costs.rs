@@ -13,83 +13,92 @@ const BINS: usize = 201;
 /// slope of Ie,eff is as steep as Bpl is small.
 const RESTORED: f32 = (BPL_PLC / BPL_DRED) as f32;
 
-/// Histograms of transits, and what the delay of each bin costs.
-#[derive(Clone, Debug)]
-pub(crate) struct Costs {
-    /// Impairment by delay, of R.
-    delay: [f32; BINS],
+/// How many transits there are of each length, weighted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
     origin: i64,
-    whole: [u32; BINS],
-    usable: [u32; BINS],
+    bins: Box<[u32; BINS]>,
 }
+
+impl Counts {
+    /// Nothing counted; what is below `origin` counts as if it were there.
+    pub(crate) fn new(origin: i64) -> Self {
+        Self {
+            origin,
+            bins: Box::new([0; BINS]),
+        }
+    }
+
+    /// Forgets what was counted.
+    pub(crate) fn reset(&mut self, origin: i64) {
+        self.origin = origin;
+        self.bins.fill(0);
+    }
+
+    pub(crate) const fn origin(&self) -> i64 {
+        self.origin
+    }
+
+    pub(crate) fn add(&mut self, transit: i64, weight: u32) {
+        self.bins[bin(transit.saturating_sub(self.origin))] += weight;
+    }
+
+    /// Takes back what was added.
+    pub(crate) fn remove(&mut self, transit: i64, weight: u32) {
+        self.bins[bin(transit.saturating_sub(self.origin))] -= weight;
+    }
+
+    /// Transit above which at most one of `few` is.
+    pub(crate) fn all_but(&self, few: u32) -> i64 {
+        let all: u32 = self.bins.iter().sum();
+        let mut above = 0;
+        let within = |&count: &u32| {
+            above += count;
+            above * few > all
+        };
+        self.at(self.bins.iter().rposition(within).unwrap_or(0))
+    }
+
+    fn at(&self, bin: usize) -> i64 {
+        self.origin + bin as i64 * BIN
+    }
+}
+
+/// What the delay of each bin costs.
+#[derive(Clone, Debug)]
+pub(crate) struct Costs(Box<[f32; BINS]>);
 
 impl Costs {
     /// `before` is how long the way from mouth to ear is without the delay that is to be chosen.
     pub(crate) fn new(before: Duration) -> Self {
-        let mut delay = [0.0; BINS];
+        let mut costs = Box::new([0.0; BINS]);
         let mut total = before;
-        for cost in &mut delay {
+        for cost in costs.iter_mut() {
             *cost = delay_impairment(total.as_secs_f64() * 1e3) as f32;
             total += Duration::from_micros(BIN.unsigned_abs());
         }
-        Self {
-            delay,
-            origin: 0,
-            whole: [0; BINS],
-            usable: [0; BINS],
-        }
+        Self(costs)
     }
 
-    /// Forgets all transits; no later one is below `origin`.
-    pub(crate) fn clear(&mut self, origin: i64) {
-        self.origin = origin;
-        self.whole.fill(0);
-        self.usable.fill(0);
-    }
-
-    /// A first copy, so many times.
-    pub(crate) fn whole(&mut self, transit: i64, weight: u32) {
-        self.whole[bin(transit - self.origin)] += weight;
-    }
-
-    /// A frame that could be played in any way from then on, so many times.
-    pub(crate) fn usable(&mut self, transit: i64, weight: u32) {
-        self.usable[bin(transit - self.origin)] += weight;
-    }
-
-    /// Transit above which at most one of `few` first copies came.
-    pub(crate) fn all_but(&self, few: u32) -> i64 {
-        let all: u32 = self.whole.iter().sum();
-        let mut above = 0;
-        let within = |&(_, &count): &(usize, &u32)| {
-            above += count;
-            above * few > all
-        };
-        self.at(self.whole.iter().enumerate().rev().find(within))
-    }
-
-    /// Transit to be prepared for: the one that costs least.
-    pub(crate) fn best(&self) -> i64 {
-        let shares = |counts: &[u32; BINS]| 1.0 / counts.iter().sum::<u32>().max(1) as f32;
-        let (whole, usable) = (shares(&self.whole), shares(&self.usable));
+    /// Transit to be prepared for: the one that costs least. `whole` counts first copies, `usable` frames
+    /// that could be played in any way from then on; both from the same origin.
+    pub(crate) fn best(&self, whole: &Counts, usable: &Counts) -> i64 {
+        let share = |counts: &Counts| 1.0 / counts.bins.iter().sum::<u32>().max(1) as f32;
+        let (of_whole, of_usable) = (share(whole), share(usable));
         // Later than the bin that is looked at.
         let (mut incomplete, mut lost) = (0, 0);
         let mut best = (f32::INFINITY, 0);
-        for (bin, delay) in self.delay.iter().enumerate().rev() {
-            let lost_share = lost as f32 * usable;
-            let restored = (incomplete as f32 * whole - lost_share).max(0.0);
+        for (bin, delay) in self.0.iter().enumerate().rev() {
+            let lost_share = lost as f32 * of_usable;
+            let restored = (incomplete as f32 * of_whole - lost_share).max(0.0);
             let cost = delay + loss_impairment(lost_share + RESTORED * restored);
             if cost < best.0 {
                 best = (cost, bin);
             }
-            incomplete += self.whole[bin];
-            lost += self.usable[bin];
+            incomplete += whole.bins[bin];
+            lost += usable.bins[bin];
         }
-        self.at(Some((best.1, &0)))
-    }
-
-    fn at(&self, bin: Option<(usize, &u32)>) -> i64 {
-        self.origin + bin.map_or(0, |(bin, _)| bin as i64) * BIN
+        whole.at(best.1)
     }
 }
 
@@ -110,39 +119,43 @@ mod tests {
 
     const BEFORE: Duration = Duration::from_millis(180);
 
-    fn filled(late: u32, by: i64) -> Costs {
-        let mut costs = Costs::new(BEFORE);
-        costs.clear(7);
-        costs.whole(7, 1000 - late);
-        costs.usable(7, 1000 - late);
-        costs.whole(7 + by, late);
-        costs
+    /// Whole ones, of which so many are late by so much, and usable ones, of which none is.
+    fn filled(late: u32, by: i64) -> [Counts; 2] {
+        let [mut whole, mut usable] = [Counts::new(7), Counts::new(7)];
+        whole.add(7, 1000 - late);
+        usable.add(7, 1000 - late);
+        whole.add(7 + by, late);
+        [whole, usable]
+    }
+
+    fn best([whole, usable]: &[Counts; 2]) -> i64 {
+        Costs::new(BEFORE).best(whole, usable)
     }
 
     #[test]
     fn few_late_frames_are_not_waited_for_and_many_are() {
         let best = |late| {
-            let mut costs = filled(late, 60_000);
-            costs.usable(60_007, late);
-            costs.best() - 7
+            let mut counts = filled(late, 60_000);
+            counts[1].add(60_007, late);
+            best(&counts) - 7
         };
         assert_eq!((best(0), best(5), best(50)), (0, 0, 60_000));
     }
 
     #[test]
     fn what_dred_restores_is_waited_for_less() {
-        let mut costs = filled(10, 40_000);
-        costs.usable(7, 10);
-        assert_eq!(costs.best(), 7);
-        let mut costs = filled(10, 40_000);
-        costs.usable(40_007, 10);
-        assert_eq!(costs.best(), 40_007);
+        let mut counts = filled(10, 40_000);
+        counts[1].add(7, 10);
+        assert_eq!(best(&counts), 7);
+        let mut counts = filled(10, 40_000);
+        counts[1].add(40_007, 10);
+        assert_eq!(best(&counts), 40_007);
     }
 
     #[test]
     fn one_in_a_hundred_may_be_above_the_99th_percentile() {
-        assert_eq!(filled(10, 60_000).all_but(100), 7);
-        assert_eq!(filled(11, 60_000).all_but(100), 60_007);
+        assert_eq!(filled(10, 60_000)[0].all_but(100), 7);
+        assert_eq!(filled(11, 60_000)[0].all_but(100), 60_007);
         assert_eq!(bin(i64::MAX), BINS - 1);
     }
 }

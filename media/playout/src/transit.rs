@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::costs::Costs;
+use crate::costs::{Costs, Counts};
 
 /// Samples kept: 20 s of frames.
 const LONG: usize = 1000;
@@ -25,6 +25,8 @@ struct Ring {
     samples: Vec<i64>,
     /// The newest is at `next − 1`, wrapping.
     next: usize,
+    /// How many of them, each with its weight, are in each bin.
+    counts: Counts,
 }
 
 impl Ring {
@@ -32,35 +34,65 @@ impl Ring {
         Self {
             samples: Vec::with_capacity(LONG),
             next: 0,
+            counts: Counts::new(0),
         }
     }
 
     fn clear(&mut self) {
         self.samples.clear();
         self.next = 0;
+        self.counts.reset(0);
     }
 
     fn record(&mut self, transit: i64) {
+        let place = (self.next + LONG - NEW) % LONG;
+        if let Some(no_longer_new) = self.samples.get(place) {
+            self.counts.remove(*no_longer_new, WEIGHT - 1);
+        }
+        self.counts.add(transit, WEIGHT);
         if self.samples.len() < LONG {
             self.samples.push(transit);
         } else {
-            self.samples[self.next] = transit;
+            let gone = core::mem::replace(&mut self.samples[self.next], transit);
+            self.counts.remove(gone, 1);
         }
         self.next = (self.next + 1) % LONG;
     }
 
-    /// The last samples, newest first.
-    fn last(&self, wanted: usize) -> impl Iterator<Item = i64> {
-        let wanted = wanted.min(self.samples.len());
-        (1..=wanted).map(|back| self.samples[(self.next + LONG - back) % LONG])
+    /// The largest of the last samples, in falling order.
+    fn largest<const N: usize>(&self, wanted: usize) -> [i64; N] {
+        let mut largest = [i64::MIN; N];
+        for part in last(&self.samples, self.next, wanted) {
+            for value in part {
+                keep_largest(&mut largest, *value);
+            }
+        }
+        largest
     }
 
-    /// All samples, each with its weight.
-    fn weighted(&self) -> impl Iterator<Item = (i64, u32)> {
-        let weight = |place| if place < NEW { WEIGHT } else { 1 };
-        let placed = self.last(LONG).enumerate();
-        placed.map(move |(place, transit)| (transit, weight(place)))
+    /// What is counted goes into bins that begin at `origin` from now on.
+    fn count_from(&mut self, origin: i64) {
+        if self.counts.origin() == origin {
+            return;
+        }
+        self.counts.reset(origin);
+        for (wanted, weight) in [(LONG, 1), (NEW, WEIGHT - 1)] {
+            for part in last(&self.samples, self.next, wanted) {
+                for transit in part {
+                    self.counts.add(*transit, weight);
+                }
+            }
+        }
     }
+}
+
+/// The last samples of a ring whose newest is before `next`, the newest last; those of the second part
+/// came before those of the first.
+fn last(samples: &[i64], next: usize, wanted: usize) -> [&[i64]; 2] {
+    let (new, old) = samples.split_at(next.min(samples.len()));
+    let first = new.len().min(wanted);
+    let second = old.len().min(wanted - first);
+    [&new[new.len() - first..], &old[old.len() - second..]]
 }
 
 /// Recent transits.
@@ -71,7 +103,7 @@ pub(crate) struct Transits {
     /// Until a frame could be played in any way: its first copy, or a later frame's DRED.
     usable: Ring,
     total: u64,
-    costs: Box<Costs>,
+    costs: Costs,
     summary: Option<Summary>,
 }
 
@@ -98,7 +130,7 @@ impl Transits {
             whole: Ring::new(),
             usable: Ring::new(),
             total: 0,
-            costs: Box::new(Costs::new(before)),
+            costs: Costs::new(before),
             summary: None,
         }
     }
@@ -134,21 +166,14 @@ impl Transits {
     }
 
     fn summarise(&mut self, newest: i64, known: Option<Summary>) -> Summary {
-        let mut recent = [i64::MIN; 2];
-        for value in self.whole.last(RECENT) {
-            keep_largest(&mut recent, value);
-        }
-        let mut lasting = [i64::MIN; LASTING_BUT + 1];
-        for value in self.whole.last(LASTING) {
-            keep_largest(&mut lasting, value);
-        }
-        let [largest, second] = recent;
+        let [largest, second] = self.whole.largest(RECENT);
+        let [.., lasting] = self.whole.largest::<{ LASTING_BUT + 1 }>(LASTING);
         let alone = self.whole.samples.len() == 1;
         let known = known.unwrap_or_else(|| self.weigh(newest));
         Summary {
             smallest: known.smallest.min(newest),
             recent: if alone { largest } else { second },
-            lasting: lasting[LASTING_BUT],
+            lasting,
             ..known
         }
     }
@@ -157,19 +182,15 @@ impl Transits {
     fn weigh(&mut self, newest: i64) -> Summary {
         let all = self.whole.samples.iter().copied();
         let smallest = all.min().unwrap_or(newest);
-        let costs = &mut self.costs;
-        costs.clear(smallest);
-        for (transit, weight) in self.whole.weighted() {
-            costs.whole(transit, weight);
+        for ring in [&mut self.whole, &mut self.usable] {
+            ring.count_from(smallest);
         }
-        for (transit, weight) in self.usable.weighted() {
-            costs.usable(transit, weight);
-        }
+        let (whole, usable) = (&self.whole.counts, &self.usable.counts);
         Summary {
             smallest,
-            best: costs.best(),
-            p95: costs.all_but(20),
-            p99: costs.all_but(100),
+            best: self.costs.best(whole, usable),
+            p95: whole.all_but(20),
+            p99: whole.all_but(100),
             recent: newest,
             lasting: newest,
         }
@@ -218,6 +239,28 @@ mod tests {
         transits.record(90, false);
         transits.record(80, false);
         assert_eq!(transits.summary().expect("has samples").recent, 80);
+    }
+
+    /// As counting all samples anew says.
+    #[test]
+    fn what_is_counted_on_the_way_is_what_is_there() {
+        let mut ring = Ring::new();
+        let mut seed = 7_u64;
+        for number in 0..5 * LONG {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            ring.record(i64::try_from(seed >> 45).unwrap() - 1000);
+            let smallest = ring.samples.iter().copied().min().unwrap();
+            if number % 7 == 0 {
+                ring.count_from(smallest);
+            }
+            let mut anew = Counts::new(ring.counts.origin());
+            let newest_first =
+                (1..=ring.samples.len()).map(|back| ring.samples[(ring.next + LONG - back) % LONG]);
+            for (age, transit) in newest_first.enumerate() {
+                anew.add(transit, if age < NEW { WEIGHT } else { 1 });
+            }
+            assert_eq!(ring.counts, anew, "{number}");
+        }
     }
 
     #[test]
