@@ -85,6 +85,7 @@ mod host;
 mod join;
 mod ledger;
 pub mod memory;
+mod microphone;
 pub mod network;
 mod quality;
 mod resync;

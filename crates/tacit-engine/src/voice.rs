@@ -1,30 +1,23 @@
 //! Between the sound devices and the media core: capture, encode; pull, decode, play.
 
-use std::time::Duration;
-
-use tacit_audio::{AudioIo, Block, DeviceChoice, SILENCE};
+use tacit_audio::{AudioIo, Block, DeviceChoice, Monitor, Playback, SILENCE};
 use tacit_codec::{Decoder, Encoder, FrameSamples};
 use tacit_playout::{Loudness, Pace, Pull};
 use tacit_stretch::{Change, LONGEST, Stretcher};
-use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES};
+use tacit_types::limits::{BLOCK_SAMPLES, FRAME_SAMPLES};
 use tacit_types::{FrameNumber, Reason, Timestamp};
 
 use crate::core::MediaCore;
+use crate::microphone::{Microphone, QUIET_RMS, rms, samples};
 use crate::trace::{Trace, TraceKind};
-
-/// Blocks taken from a device that has delivered more than one frame at once.
-const MAX_WAITING: usize = 6 * BLOCK_SAMPLES;
-/// Root mean square below which a frame may be skipped unnoticed, −50 dBFS.
-const QUIET_RMS: f32 = 0.003;
 
 /// The sound of one call.
 pub(crate) struct Voice {
-    io: AudioIo,
+    microphone: Microphone,
+    playback: Playback,
+    monitor: Monitor,
     encoder: Encoder,
     decoder: Decoder,
-    waiting: Vec<f32>,
-    /// Samples taken from the source so far.
-    position: i64,
     muted: bool,
     played: Box<FrameSamples>,
     stretcher: Stretcher,
@@ -32,7 +25,6 @@ pub(crate) struct Voice {
     output: Vec<f32>,
     given: usize,
     pub(crate) trace: Option<Trace>,
-    ended_told: bool,
     first_played: Option<Timestamp>,
     first_told: bool,
 }
@@ -44,18 +36,17 @@ impl Voice {
     /// [`Reason::Internal`] if libopus cannot be set up.
     pub(crate) fn new(io: AudioIo, trace: Option<Trace>) -> Result<Self, Reason> {
         Ok(Self {
-            io,
+            microphone: Microphone::new(io.capture),
+            playback: io.playback,
+            monitor: io.monitor,
             encoder: Encoder::new().map_err(|_| Reason::Internal)?,
             decoder: Decoder::new().map_err(|_| Reason::Internal)?,
-            waiting: Vec::with_capacity(MAX_WAITING),
-            position: 0,
             muted: false,
             played: Box::new([0.0; FRAME_SAMPLES]),
             stretcher: Stretcher::default(),
             output: Vec::with_capacity(BLOCK_SAMPLES + LONGEST),
             given: 0,
             trace,
-            ended_told: false,
             first_played: None,
             first_told: false,
         })
@@ -68,50 +59,32 @@ impl Voice {
 
     /// Goes over to other devices; files and host rings stay.
     pub(crate) fn set_devices(&self, input: DeviceChoice, output: DeviceChoice) {
-        let changed = (
-            self.io.capture.choose(input),
-            self.io.playback.choose(output),
-        );
+        let changed = (self.microphone.choose(input), self.playback.choose(output));
         tracing::debug!(?changed, "other devices were chosen");
     }
 
     /// Takes 20 ms from the source, if they are there, and hands them to the core as the frame of
     /// the slot that is due.
     pub(crate) fn capture(&mut self, core: &mut MediaCore, now: Timestamp) {
-        self.fill();
-        if self.waiting.len() < FRAME_SAMPLES {
+        let Some(mut taken) = self.microphone.take() else {
             return;
-        }
-        let left = self.waiting.len() - FRAME_SAMPLES;
-        let delay = self.io.capture.delay() + samples(left) + FRAME_DURATION;
-        let mut pcm = [0.0; FRAME_SAMPLES];
-        pcm.copy_from_slice(&self.waiting[..FRAME_SAMPLES]);
-        self.waiting.drain(..FRAME_SAMPLES);
+        };
         if self.muted {
-            pcm.fill(0.0);
+            taken.pcm.fill(0.0);
         }
-        let Ok(frame) = self.encoder.encode(&pcm) else {
+        let Ok(frame) = self.encoder.encode(&taken.pcm) else {
             // Nothing in 960 finite samples can make libopus fail; the slot goes without a frame.
             return;
         };
         let number = core.next_frame_number();
-        let position = self.position;
-        self.position += FRAME_SAMPLES as i64;
         core.push_frame(number, &frame);
-        self.note(TraceKind::Captured, number, now - delay, position);
+        self.note(TraceKind::Captured, number, now - taken.age, taken.position);
         self.note(TraceKind::Ready, number, crate::clock::now(), -1);
-    }
-
-    fn fill(&mut self) {
-        let mut block = SILENCE;
-        while self.waiting.len() < FRAME_SAMPLES && self.io.capture.pop(&mut block) {
-            self.waiting.extend_from_slice(&block);
-        }
     }
 
     /// Gives the sink what it wants now.
     pub(crate) fn play(&mut self, core: &mut MediaCore, now: Timestamp) {
-        while self.io.playback.ready(now) {
+        while self.playback.ready(now) {
             while self.output.len() - self.given < BLOCK_SAMPLES {
                 self.output.drain(..core::mem::take(&mut self.given));
                 self.next_frame(core, now + samples(self.output.len()));
@@ -119,7 +92,7 @@ impl Voice {
             let mut block: Block = SILENCE;
             block.copy_from_slice(&self.output[self.given..self.given + BLOCK_SAMPLES]);
             self.given += BLOCK_SAMPLES;
-            self.io.playback.push(&block);
+            self.playback.push(&block);
         }
     }
 
@@ -132,7 +105,7 @@ impl Voice {
 
     /// Gets the next 20 ms, and how they are to be played.
     fn fetch(&mut self, core: &mut MediaCore, now: Timestamp) -> Change {
-        let heard_at = now + self.io.playback.delay();
+        let heard_at = now + self.playback.delay();
         loop {
             let pull = core.pull(now);
             let (kind, frame, pace) = match &pull {
@@ -230,32 +203,29 @@ impl Voice {
 
     /// The next thing that happened to a device.
     pub(crate) fn poll_event(&mut self) -> Option<Reason> {
-        self.io
-            .monitor
+        self.monitor
             .poll_event()
             .map(tacit_audio::AudioEvent::reason)
     }
 
     /// True once, when the source's file has come to its end.
     pub(crate) fn just_ended(&mut self) -> bool {
-        let now = self.io.capture.ended() && !self.ended_told;
-        self.ended_told |= now;
-        now
+        self.microphone.just_ended()
     }
 
     /// Levels of source and sink, dBFS.
     #[must_use]
     pub(crate) fn levels(&self) -> (f32, f32) {
         (
-            self.io.monitor.input_level().dbfs(),
-            self.io.monitor.output_level().dbfs(),
+            self.monitor.input_level().dbfs(),
+            self.monitor.output_level().dbfs(),
         )
     }
 
     /// What waits in the output device, ms.
     #[must_use]
     pub(crate) fn output_delay_ms(&self) -> f32 {
-        self.io.playback.delay().as_secs_f32() * 1e3
+        self.playback.delay().as_secs_f32() * 1e3
     }
 
     /// Completes files. Failures are told, not fatal: the call is over anyway.
@@ -265,7 +235,7 @@ impl Voice {
         {
             tracing::warn!(%error, "the trace could not be written");
         }
-        if let Err(error) = self.io.playback.close() {
+        if let Err(error) = self.playback.close() {
             tracing::warn!(%error, "the sound file could not be completed");
         }
     }
@@ -279,14 +249,8 @@ impl core::fmt::Debug for Voice {
     }
 }
 
-fn samples(count: usize) -> Duration {
-    Duration::from_micros(count as u64 * 1_000 / 48)
-}
-
 fn loudness(samples: &FrameSamples) -> Loudness {
-    #[expect(clippy::cast_precision_loss, reason = "960")]
-    let mean = samples.iter().map(|s| s * s).sum::<f32>() / FRAME_SAMPLES as f32;
-    if mean.sqrt() < QUIET_RMS {
+    if rms(samples) < QUIET_RMS {
         Loudness::Quiet
     } else {
         Loudness::Loud

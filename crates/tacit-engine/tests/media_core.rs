@@ -538,7 +538,7 @@ fn an_onion_leg_that_rests_is_used_by_neither_side() {
     }
 }
 
-/// Two new frames in each packet, and each frame in three.
+/// Two new frames in each packet, and each frame in more than one.
 #[test]
 fn at_25_packets_a_second_every_frame_comes_and_one_lost_packet_in_two_loses_none() {
     let [mut alice, mut bob] = cores_that_send(LegKind::Onion, [Cells::TwentyFive, Cells::Fifty]);
@@ -644,10 +644,14 @@ impl Talk {
 fn a_clock_that_jumps_by_an_hour_is_not_caught_up_slot_by_slot() {
     let mut talk = Talk::new();
     talk.go_on(0..300);
-    // The first that look at the clock again: one packet, as in any slot.
-    talk.go_on(180_300..180_301);
-    assert_eq!(talk.alice.passed_over(), 180_000);
-    assert_eq!(talk.bob.passed_over(), 180_000);
+    // The first that look at the clock again: four packets.
+    let Talk { alice, bob } = &mut talk;
+    let now = slot(180_300);
+    let newest = (180_297..=180_300).collect::<Vec<_>>();
+    assert_eq!(Talk::tick(alice, bob, now), newest);
+    assert_eq!(Talk::tick(bob, alice, now), newest);
+    assert_eq!(talk.alice.passed_over(), 179_997);
+    assert_eq!(talk.bob.passed_over(), 179_997);
     talk.go_on(180_301..180_400);
     talk.is_heard(180_400..180_600);
     let drops = [talk.alice.drops(), talk.bob.drops()];
@@ -678,7 +682,7 @@ fn a_side_that_was_stopped_is_heard_again_and_restores_nothing_from_before() {
             );
         }
         let first = Talk::tick(alice, bob, now);
-        assert_eq!(first, [300 + stopped], "one packet");
+        assert_eq!(first, (297 + stopped..=300 + stopped).collect::<Vec<_>>());
         assert_eq!(Talk::tick(bob, alice, now), [300 + stopped]);
         talk.go_on(301 + stopped..500 + stopped);
         talk.is_heard(500 + stopped..800 + stopped);
@@ -693,13 +697,57 @@ fn a_side_that_was_stopped_is_heard_again_and_restores_nothing_from_before() {
 fn what_was_held_up_for_a_moment_is_caught_up() {
     let mut talk = Talk::new();
     talk.go_on(0..100);
-    let now = slot(150);
-    let sent = Talk::tick(&mut talk.alice, &mut talk.bob, now);
-    assert_eq!(sent, (100..=150).collect::<Vec<_>>());
-    assert_eq!(talk.alice.passed_over(), 0);
-    assert_eq!(
-        Talk::tick(&mut talk.bob, &mut talk.alice, now).len(),
-        sent.len()
-    );
-    talk.go_on(151..300);
+    let now = slot(103);
+    for _ in 0..2 {
+        let sent = Talk::tick(&mut talk.alice, &mut talk.bob, now);
+        assert_eq!(sent, [100, 101, 102, 103]);
+        assert_eq!(talk.alice.passed_over(), 0);
+        core::mem::swap(&mut talk.alice, &mut talk.bob);
+    }
+    talk.go_on(104..300);
+}
+
+/// One leg that takes no more than its queue holds: all that is caught up finds room in it.
+#[test]
+fn what_is_caught_up_is_no_more_than_one_leg_takes() {
+    let [mut alice, _] = cores(LegKind::Onion);
+    alice.add_path(path(0, 0));
+    let now = slot(1000);
+    alice.pass_over(now);
+    let mut queued = 0;
+    while alice.is_due(now) {
+        let sent = send(&mut alice, now, |_| {
+            queued < tacit_legs::limits::MAX_QUEUED_PACKETS
+        });
+        assert!(sent.is_some());
+        queued += 1;
+    }
+    assert_eq!(queued, tacit_legs::limits::MAX_QUEUED_PACKETS);
+}
+
+#[test]
+fn at_25_packets_a_second_a_clock_that_jumps_leaves_every_other_slot_to_packets() {
+    for jump in [1000, 1001] {
+        let rates = [Cells::TwentyFive, Cells::Fifty];
+        let [mut alice, mut bob] = cores_that_send(LegKind::Onion, rates);
+        alice.add_path(path(0, 0));
+        bob.add_path(path(0, 0));
+        let mut arrived = Vec::new();
+        for number in (0..100).chain(jump..jump + 100) {
+            let now = slot(number);
+            alice.pass_over(now);
+            while alice.is_due(now) {
+                alice.push_frame(alice.next_frame_number(), &frame());
+                if let Some(sent) = send(&mut alice, now, |_| true) {
+                    assert_eq!(sent.slot.0 % 2, 1);
+                    let arrivals = bob.handle_packet(sent.path, &sent.packet, now);
+                    arrived.extend(arrivals.as_slice().iter().map(|frame| frame.0));
+                }
+            }
+        }
+        arrived.sort_unstable();
+        // Frame 997 is in none of the packets that make the playout believe in other numbers.
+        let all = (0..100).chain(998..jump + 100 - (jump + 100) % 2);
+        assert_eq!(arrived, all.collect::<Vec<_>>());
+    }
 }

@@ -93,14 +93,23 @@ impl Capture {
         matches!(self.inner, Inner::Wav { ended: true, .. })
     }
 
+    /// How much can be popped at once, about: what waits in the ring. Zero for a file.
+    #[must_use]
+    pub fn waiting(&self) -> Duration {
+        match &self.inner {
+            Inner::Device(stream) => stream.waiting(),
+            Inner::Host(ring) => samples_at(ring.occupied_len(), SAMPLE_RATE),
+            Inner::Wav { .. } | Inner::Silence => Duration::ZERO,
+        }
+    }
+
     /// How old the next popped block's first sample is: what waits in the ring and what the device
     /// reports of itself. Zero for a file.
     #[must_use]
     pub fn delay(&self) -> Duration {
         match &self.inner {
             Inner::Device(stream) => stream.delay(),
-            Inner::Host(ring) => samples_at(ring.occupied_len(), SAMPLE_RATE),
-            Inner::Wav { .. } | Inner::Silence => Duration::ZERO,
+            Inner::Host(_) | Inner::Wav { .. } | Inner::Silence => self.waiting(),
         }
     }
 }

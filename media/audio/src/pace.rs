@@ -5,7 +5,7 @@ use tacit_types::Timestamp;
 
 const BLOCK_MICROS: u64 = 10_000;
 
-/// Behind by more than this (a suspended machine), the pace starts anew instead of rushing.
+/// Behind by more than this (a stopped process), the pace starts anew instead of rushing.
 const MAX_BEHIND: Duration = Duration::from_millis(500);
 
 /// Counts blocks against the clock.

@@ -15,7 +15,9 @@ use crate::time::MediaTime;
 pub struct Packetizer {
     cells: Cells,
     newest: FrameNumber,
-    /// Frames `newest`, in full, and `newest − 1`, …, short.
+    /// The first of those that came without a hole up to `newest`.
+    unbroken_from: FrameNumber,
+    /// Frames `newest`, in full if that restores any, and `newest − 1`, …, short.
     frames: [Option<FramePayload>; FRAMES_IN_PACKET],
     /// Short form of the newest, for when it is newest no more or its DRED finds no room.
     short: Option<FramePayload>,
@@ -31,6 +33,7 @@ impl Packetizer {
         Self {
             cells,
             newest: FrameNumber(0),
+            unbroken_from: FrameNumber(0),
             frames: [None; FRAMES_IN_PACKET],
             short: None,
             reach: Reach::NONE,
@@ -41,11 +44,18 @@ impl Packetizer {
 
     /// Takes the next encoded frame. A number that skips some leaves holes; one that is not newer
     /// than the newest is ignored and answered with false.
+    ///
+    /// Its reach ends at the last hole: the encoder, which knows nothing of numbers, describes in its DRED
+    /// what was spoken before, and that belongs to others than those just before this one. Where it reaches
+    /// none the frame goes without.
     pub fn push_frame(&mut self, number: FrameNumber, frame: &EncodedFrame) -> bool {
         if self.frames[0].is_some() && number <= self.newest {
             return false;
         }
         let ahead = number.0.saturating_sub(self.newest.0);
+        if ahead != 1 || self.frames[0].is_none() {
+            self.unbroken_from = number;
+        }
         let ahead = usize::try_from(ahead)
             .unwrap_or(usize::MAX)
             .min(FRAMES_IN_PACKET);
@@ -53,10 +63,17 @@ impl Packetizer {
         self.frames.rotate_right(ahead % FRAMES_IN_PACKET);
         self.frames[..ahead].fill(None);
         self.newest = number;
-        self.frames[0] = Some(frame.full);
+        self.reach = self.unbroken(frame.reach);
+        let useful = self.reach != Reach::NONE;
+        self.frames[0] = Some(if useful { frame.full } else { frame.short });
         self.short = Some(frame.short);
-        self.reach = frame.reach;
         true
+    }
+
+    fn unbroken(&self, reach: Reach) -> Reach {
+        let known = self.newest.0 - self.unbroken_from.0;
+        let farthest = u8::try_from(known).map_or(reach.farthest(), |k| k.min(reach.farthest()));
+        Reach::new(reach.nearest(), farthest)
     }
 
     /// Forgets the frames: the packets that follow carry none until new ones are pushed.

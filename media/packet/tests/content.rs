@@ -147,12 +147,38 @@ fn the_last_frames_ride_along_without_their_dred() {
     );
     assert!(packetizer.push_frame(FrameNumber(11), &frame(60)));
     let found = carried(&mut packetizer);
-    assert_eq!(found[0], (11, 60, true), "two are missing");
+    assert_eq!(found[0], (11, 30, false), "two are missing");
     assert_eq!(found[1..], repeats(&[8, 7, 6, 5]));
     assert!(packetizer.push_frame(FrameNumber(1000), &frame(60)));
-    assert_eq!(carried(&mut packetizer), [(1000, 60, true)]);
+    assert_eq!(carried(&mut packetizer), [(1000, 30, false)]);
     packetizer.clear_frames();
     assert_eq!(carried(&mut packetizer), []);
+}
+
+#[test]
+fn dred_restores_nothing_from_before_a_hole() {
+    let mut packetizer = Packetizer::new(Cells::Fifty);
+    let mut reach = |number| {
+        let frame = EncodedFrame {
+            reach: Reach::new(2, 24),
+            ..frame(100)
+        };
+        assert!(packetizer.push_frame(FrameNumber(number), &frame));
+        let plain = packetizer.next(SlotNumber(number), MediaTime(0));
+        Content::decode(&plain).expect("ours").reach
+    };
+    for first in [0, 1000] {
+        assert_eq!(reach(first), Reach::NONE);
+        assert_eq!(reach(first + 1), Reach::NONE);
+        for known in 2..24 {
+            let farthest = u8::try_from(known).expect("small");
+            assert_eq!(reach(first + known), Reach::new(2, farthest));
+        }
+        assert_eq!(reach(first + 24), Reach::new(2, 24));
+        assert_eq!(reach(first + 25), Reach::new(2, 24));
+    }
+    // One is missing.
+    assert_eq!(reach(1027), Reach::NONE);
 }
 
 #[test]

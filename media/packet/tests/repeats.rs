@@ -16,7 +16,7 @@ fn frames(text: &str) -> Vec<EncodedFrame> {
         Some(EncodedFrame {
             full: payload()?,
             short: payload()?,
-            reach: Reach::NONE,
+            reach: Reach::new(1, 24),
         })
     };
     of_text.map(|row| frame(row).expect("a frame")).collect()

@@ -288,8 +288,7 @@ impl MediaCore {
 
     /// Takes an encoded frame of ours; it rides in the next slot.
     pub fn push_frame(&mut self, number: FrameNumber, frame: &EncodedFrame) {
-        let frame = self.slots.within_reach(number, frame);
-        self.packetizer.push_frame(number, &frame);
+        self.packetizer.push_frame(number, frame);
     }
 
     /// When the next packet is due. The clock is fixed from the start: slot n is n · 20 ms after it.
@@ -305,9 +304,8 @@ impl MediaCore {
     }
 
     /// Leaves out the slots that should have been seen to while nobody did, as when the process was
-    /// stopped, but for what can be caught up; to be asked before what is due is
-    /// sent. Returns how many were left out: packets of their numbers are never made. The next one has the
-    /// number of the present slot, as if all before it were lost.
+    /// stopped, but for the newest four; to be asked before what is due is sent. Returns how many were left
+    /// out: packets of their numbers are never made, as if they were lost.
     pub fn pass_over(&mut self, now: Timestamp) -> u32 {
         self.slots.pass_over(now)
     }

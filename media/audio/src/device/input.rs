@@ -63,9 +63,13 @@ impl InputStream {
         self.stream.choose(choice);
     }
 
+    pub(crate) fn waiting(&self) -> Duration {
+        samples_at(self.ring.occupied_len(), self.rate)
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         let device = self.stream.status.delay_micros.load(Relaxed);
-        samples_at(self.ring.occupied_len(), self.rate) + Duration::from_micros(device.into())
+        self.waiting() + Duration::from_micros(device.into())
     }
 
     /// A device opened again may run at another rate: what is in the ring is then not worth mixing.

@@ -305,16 +305,23 @@ impl Session {
         }
     }
 
-    /// Leaves out what cannot be caught up after a jump of the clock. Nobody listened meanwhile, so that
-    /// was no silence of the peer: whether it is still there shows in what comes from now on.
-    pub(in crate::call) fn pass_over(&mut self, at: Timestamp) {
+    /// Leaves out what cannot be caught up after nobody looked for a while; whether anything was. Nobody
+    /// listened meanwhile either, so that was no silence of the peer: whether it is still there shows in
+    /// what comes from now on.
+    pub(in crate::call) fn pass_over(&mut self, at: Timestamp) -> bool {
         let slots = self.core.pass_over(at);
-        if slots > 0 {
-            let stopped = FRAME_DURATION * slots;
-            self.last_packet = (self.last_packet + stopped).min(at);
-            let in_all = self.core.passed_over();
-            tracing::warn!(?stopped, in_all, "the clock jumped: slots were left out");
+        if slots == 0 {
+            return false;
         }
+        let stopped = FRAME_DURATION * slots;
+        self.last_packet = (self.last_packet + stopped).min(at);
+        let in_all = self.core.passed_over();
+        tracing::warn!(
+            ?stopped,
+            in_all,
+            "the call stood still: slots were left out"
+        );
+        true
     }
 
     /// Sends the packet of the slot that is due.

@@ -306,11 +306,11 @@ impl Call {
                 biased;
                 _ = tick.tick() => {
                     let at = now();
-                    if at >= next_report {
+                    if s.pass_over(at) {
+                        // What legs have not delivered meanwhile says nothing of them.
+                        next_report = at + METER_INTERVAL;
+                    } else if at >= next_report {
                         next_report += METER_INTERVAL;
-                        if next_report <= at {
-                            next_report = at + METER_INTERVAL;
-                        }
                         self.report(s, at);
                         self.renew_legs(s, at);
                     }
@@ -335,7 +335,6 @@ impl Call {
     }
 
     fn on_tick(&mut self, s: &mut Session, at: Timestamp) -> Option<Outcome> {
-        s.pass_over(at);
         while s.core.is_due(at) {
             if let Some(voice) = self.voice.as_mut().filter(|_| self.ready) {
                 voice.capture(&mut s.core, at);
