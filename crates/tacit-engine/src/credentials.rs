@@ -7,6 +7,7 @@ use tacit_legs::shell::TurnSecurity;
 use tacit_legs::tls::SpkiPin;
 use tacit_legs::{CandidatePolicy, TurnCredentials};
 use tacit_mailbox_server::client::fetch_credentials;
+use tacit_paths::limits::SPARE_TURN_LEGS;
 use tacit_signaling::frame::{Cred, Credential, Transport};
 use tacit_signaling::limits::{CRED_BURST, MAX_CREDENTIALS};
 use tacit_tor::Target;
@@ -22,9 +23,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A credential that is good for less than this is not begun with.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
-/// Credentials for legs that replace others, fetched with the first ones as far as one visit gives
-/// them: a later visit would tell the server that the call goes on, and when its legs change.
-const SPARE: usize = 12;
+/// As far as one visit gives them, those for legs that replace others are fetched with the first ones: a
+/// later visit would tell the server that the call goes on, and when its legs change.
 const ONE_VISIT: usize = MAX_CREDENTIALS * CRED_BURST as usize;
 /// A server that gave nothing is not asked again for so long.
 const REST: Duration = Duration::from_secs(60);
@@ -53,7 +53,7 @@ impl Purse {
         count: usize,
         policy: CandidatePolicy,
     ) -> Result<(Vec<TurnAccess>, Self), Reason> {
-        let wanted = (count + SPARE).min(ONE_VISIT).max(count);
+        let wanted = (count + SPARE_TURN_LEGS).min(ONE_VISIT).max(count);
         let mut minted = fetch(network, server, wanted, policy).await?;
         let first = minted.access.first().ok_or(Reason::TurnUnreachable)?;
         let place = (first.server, first.security);

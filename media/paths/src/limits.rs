@@ -21,3 +21,8 @@ pub const LEG_PROOF: Duration = Duration::from_secs(15);
 /// What was sent over a leg that gave way has come after this time, or is of no use any more. Until
 /// then it counts as a leg.
 pub const LEG_LINGER: Duration = Duration::from_secs(2);
+
+/// So many TURN legs a side may open in the course of a call, in the place of slow and of dead ones. Then it
+/// replaces dead ones only: each needs a credential, and to fetch more tells the server that the call goes
+/// on.
+pub const SPARE_TURN_LEGS: usize = 12;

@@ -130,11 +130,14 @@ pub struct Unpacked {
 
 impl Unpacked {
     /// What there mostly is room for in speech (docs/decisions/0015): the newest and four before it
-    /// where one frame is new, and five where two are.
+    /// where one frame is new, and without DRED five where two are.
     #[must_use]
     pub const fn usual(&self) -> Packed {
         let older = Older(if self.new > 1 { 0b1_1111 } else { 0b1111 });
-        Packed { older, dred: true }
+        Packed {
+            older,
+            dred: self.new <= 1,
+        }
     }
 }
 
@@ -199,7 +202,7 @@ pub enum Note {
 
 impl Note {
     /// Reports of arrivals that take room in the packet; what foresees everything is taken to have as
-    /// many as there are usually.
+    /// many as there are usually: one comes in each slot, and is told for so many slots.
     pub(crate) fn reports(&self) -> usize {
         match self {
             Self::Arrivals { reports, .. } => reports.as_slice().len(),

@@ -8,9 +8,9 @@
 //!
 //! A simulated call differs in this: the old leg is left when the new one is up, not when that has shown
 //! that it works, and the new one has its index; a circuit that failed comes back by itself, without
-//! being asked for; and TURN credentials never run out.
+//! being asked for; and with more than 12 TURN legs there are as many credentials for others as with 12.
 
-use tacit_paths::limits::{LEG_LINGER, LEG_PROOF, REPLACER_INTERVAL};
+use tacit_paths::limits::{LEG_LINGER, LEG_PROOF, REPLACER_INTERVAL, SPARE_TURN_LEGS};
 use tacit_paths::{Allowance, Replacer, Scheduler, Side};
 use tacit_types::limits::MAX_LEGS;
 use tacit_types::{LegIndex, LegKind, Timestamp};
@@ -31,6 +31,8 @@ enum Beside {
 pub(super) struct Opener {
     replacer: Replacer,
     legs: usize,
+    /// That may be opened yet in the place of slow ones: TURN legs need credentials.
+    spare: Option<usize>,
     beside: Vec<Beside>,
     next_look: Timestamp,
 }
@@ -42,6 +44,7 @@ impl Opener {
         Self {
             replacer: Replacer::new(allowance, Timestamp::ZERO),
             legs,
+            spare: (kind == LegKind::Turn).then_some(SPARE_TURN_LEGS),
             beside: Vec::new(),
             next_look: Timestamp::ZERO + REPLACER_INTERVAL,
         }
@@ -57,7 +60,12 @@ impl Opener {
         if self.legs + self.beside.len() >= MAX_LEGS {
             return None;
         }
-        let (leg, _) = self.replacer.next(scheduler, now)?;
+        let (leg, _) = if self.spare == Some(0) {
+            self.replacer.next_dead(scheduler, now)?
+        } else {
+            self.replacer.next(scheduler, now)?
+        };
+        self.spare = self.spare.map(|spare| spare.saturating_sub(1));
         self.beside.push(Beside::Opening(leg));
         Some(leg)
     }
