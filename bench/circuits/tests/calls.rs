@@ -190,6 +190,15 @@ fn tacit_alone_replaces_bad_circuits_and_gains_by_it() {
     }
 }
 
+#[test]
+fn a_turn_call_replaces_no_more_slow_legs_than_it_has_credentials_for() {
+    let mut scenario = minute(Mode::Turn);
+    scenario.length = Duration::from_secs(1800);
+    scenario.failures_per_hour = 0.0;
+    let outcome = run(&scenario, Kind::Tacit, 2, &mut ());
+    assert_eq!(outcome.replacements, 2 * 12);
+}
+
 /// Whoever is given another's replacements has its circuits, whether others fail meanwhile or not.
 #[test]
 fn replayed_replacements_are_the_same_circuits_at_the_same_times() {
