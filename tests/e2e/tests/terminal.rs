@@ -310,7 +310,8 @@ fn sigterm_and_the_end_of_the_terminal_hang_up() {
     }
 }
 
-/// As when a laptop sleeps: what nobody could hear was no silence, and nothing is caught up.
+/// What nobody could hear was no silence, and nothing is caught up. (Both people are in this program; that one
+/// side alone was stopped is tested in `tacit-engine`.)
 #[test]
 fn a_call_goes_on_after_its_program_was_stopped() {
     let place = Place::new("terminal-stopped");
