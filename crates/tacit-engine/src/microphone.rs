@@ -54,6 +54,11 @@ impl Microphone {
         self.capture.choose(choice)
     }
 
+    /// From the next frame on it is for somebody: what was delivered before is not taken.
+    pub(crate) const fn begin(&mut self) {
+        self.begun = false;
+    }
+
     /// The next 20 ms, if they are there.
     pub(crate) fn take(&mut self) -> Option<Taken> {
         if !core::mem::replace(&mut self.begun, true) {
@@ -68,7 +73,6 @@ impl Microphone {
         }
     }
 
-    /// What was delivered before anything was taken is for nobody.
     fn discard_old(&mut self) {
         let mut block = SILENCE;
         while self.capture.waiting() > FRAME_DURATION && self.capture.pop(&mut block) {}
@@ -181,6 +185,12 @@ mod tests {
         assert_eq!((first.pcm[0], first.pcm[480]), (0.7, 0.8));
         assert_eq!((first.position, first.age), (0, FRAME_DURATION));
         assert!(microphone.take().is_none());
+        // The same when a lost call is there again.
+        for step in 1..=8 {
+            say(&mut host, 0.1 * step as f32, TEN_MS);
+        }
+        microphone.begin();
+        assert_eq!(microphone.take().expect("two blocks").pcm[0], 0.7);
     }
 
     /// Takes a frame each 20 ms for so many seconds of what is as loud as `loudness` says; how old the

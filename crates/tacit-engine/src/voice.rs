@@ -63,6 +63,11 @@ impl Voice {
         tracing::debug!(?changed, "other devices were chosen");
     }
 
+    /// The frames that are captured from now on go to a core of their own.
+    pub(crate) const fn begin(&mut self) {
+        self.microphone.begin();
+    }
+
     /// Takes 20 ms from the source, if they are there, and hands them to the core as the frame of
     /// the slot that is due.
     pub(crate) fn capture(&mut self, core: &mut MediaCore, now: Timestamp) {

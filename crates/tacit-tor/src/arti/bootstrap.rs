@@ -59,7 +59,7 @@ pub(super) async fn monitor(mut events: BootstrapEvents, progress: watch::Sender
 }
 
 /// With the directory of an earlier run Arti is ready before its status says so: what the status goes
-/// through then is no loss of Tor.
+/// through then is no loss of Tor. (The stream of events begins with the status of that moment.)
 #[derive(Default)]
 struct Behind {
     caught_up: bool,

@@ -247,7 +247,7 @@ impl Call {
         self.count_broken_off(&session);
     }
 
-    fn start(&self, handshake: Handshake) -> Session {
+    fn start(&mut self, handshake: Handshake) -> Session {
         let Handshake {
             keys,
             kind,
@@ -292,6 +292,9 @@ impl Call {
             turn: None,
         };
         self.plan_legs(&mut session, plan, at);
+        if let Some(voice) = &mut self.voice {
+            voice.begin();
+        }
         session
     }
 
