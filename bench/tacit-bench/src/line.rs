@@ -87,9 +87,7 @@ impl Setting {
             seed: plan.seed,
         }
     }
-}
 
-impl Setting {
     /// The strategy's name, with what it may be told to do otherwise.
     #[must_use]
     pub fn label(&self) -> String {

@@ -35,6 +35,8 @@ pub(crate) struct Purse {
     place: (SocketAddr, TurnSecurity),
     spare: Vec<TurnAccess>,
     good_until: Timestamp,
+    /// The server was asked again: what it gave then is for dead legs.
+    visited: bool,
     /// When a visit began that has brought nothing so far.
     asked_at: Option<Timestamp>,
 }
@@ -63,6 +65,7 @@ impl Purse {
             place,
             spare,
             good_until: minted.good_until,
+            visited: false,
             asked_at: None,
         };
         Ok((minted.access, purse))
@@ -90,9 +93,9 @@ impl Purse {
         self.take_spare(now()).ok_or(Reason::TurnUnreachable)
     }
 
-    /// Whether one could be had for the asking.
+    /// Whether there is one for a leg that takes the place of a slow one.
     pub(crate) fn has_spare(&self) -> bool {
-        !self.spare.is_empty() && now() < self.good_until
+        !self.visited && !self.spare.is_empty() && now() < self.good_until
     }
 
     fn take_spare(&mut self, now: Timestamp) -> Option<TurnAccess> {
@@ -111,6 +114,7 @@ impl Purse {
         }
         self.spare = minted.access;
         self.good_until = minted.good_until;
+        self.visited = true;
         Ok(())
     }
 }
@@ -266,6 +270,8 @@ mod tests {
         assert_eq!(server.visits(), 1);
         assert!(server.take(&mut purse, true).await.is_ok());
         assert_eq!(server.visits(), 2);
+        // More came than was asked for, and that is not for slow ones.
+        assert!(!purse.spare.is_empty() && !purse.has_spare());
     }
 
     #[tokio::test]
@@ -358,6 +364,7 @@ mod tests {
             place: (first.server, first.security),
             spare: Vec::new(),
             good_until: Timestamp::ZERO,
+            visited: false,
             asked_at: None,
         };
         for elsewhere in [

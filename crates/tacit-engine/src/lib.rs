@@ -91,6 +91,7 @@ mod quality;
 mod resync;
 mod ringer;
 mod shared;
+mod sound;
 pub mod store;
 pub mod tor;
 mod trace;

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use tacit_audio::{Capture, DeviceChoice, SILENCE};
 use tacit_codec::FrameSamples;
-use tacit_types::limits::{BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES};
+use tacit_types::limits::{BLOCK_DURATION, BLOCK_SAMPLES, FRAME_DURATION, FRAME_SAMPLES};
+
+use crate::sound::{QUIET_RMS, duration_of, rms};
 
 /// Blocks taken from a device that has delivered more than one frame at once.
 const MAX_WAITING: usize = 6 * BLOCK_SAMPLES;
-/// Frames, one second, over which what waits is looked at: the least of it waits all the time.
-const WINDOW: u32 = 50;
-/// Root mean square below which a frame may be left out unnoticed, −50 dBFS.
-pub(crate) const QUIET_RMS: f32 = 0.003;
-/// Nor is it noticed if it is at most so much louder than the quietest of the second before: where it is
-/// never quiet, that is the noise of the room.
+/// Slots, ten seconds, over which what waits is looked at: the least of it waits all the time. People pause
+/// in that time, and what a device comes late with now and then is seen in it.
+const WINDOW: u32 = 500;
+/// Of that so much stays: a device is never quite in step.
+const RESERVE: Duration = BLOCK_DURATION;
+/// A frame may be left out unnoticed, also, that is at most so much louder than the quietest of the time
+/// before: where it is never quiet, that is the noise of the room.
 const AS_QUIET: f32 = 1.5;
+/// But for what is louder than −40 dBFS: there may have been no pause.
+const NOT_QUIET_RMS: f32 = 0.01;
 
 /// The source of one call.
 #[derive(Debug)]
@@ -65,8 +70,11 @@ impl Microphone {
             self.discard_old();
         }
         loop {
-            let taken = self.take_any()?;
-            let waits = self.capture.waiting() + samples(self.waiting.len());
+            let Some(taken) = self.take_any() else {
+                self.standing.missed();
+                return None;
+            };
+            let waits = self.capture.waiting() + duration_of(self.waiting.len());
             if !self.standing.leaves_out(waits, rms(&taken.pcm)) {
                 return Some(taken);
             }
@@ -75,7 +83,8 @@ impl Microphone {
 
     fn discard_old(&mut self) {
         let mut block = SILENCE;
-        while self.capture.waiting() > FRAME_DURATION && self.capture.pop(&mut block) {}
+        let one_more = FRAME_DURATION + BLOCK_DURATION;
+        while self.capture.waiting() >= one_more && self.capture.pop(&mut block) {}
     }
 
     fn take_any(&mut self) -> Option<Taken> {
@@ -86,7 +95,7 @@ impl Microphone {
         let left = self.waiting.len().checked_sub(FRAME_SAMPLES)?;
         let mut taken = Taken {
             pcm: [0.0; FRAME_SAMPLES],
-            age: self.capture.delay() + samples(left) + FRAME_DURATION,
+            age: self.capture.delay() + duration_of(left) + FRAME_DURATION,
             position: self.position,
         };
         taken.pcm.copy_from_slice(&self.waiting[..FRAME_SAMPLES]);
@@ -107,11 +116,11 @@ impl Microphone {
 /// make all that follows late until the end of the call.
 #[derive(Debug, Default)]
 struct Standing {
-    frames: u32,
-    /// Of this second.
+    slots: u32,
+    /// Of this window.
     least: Option<Duration>,
     quietest: Option<f32>,
-    /// Of the second before: frames too many, and how loud one may be that is left out.
+    /// Of the one before: frames too many, and how loud one may be that is left out.
     surplus: u32,
     quiet: f32,
 }
@@ -119,42 +128,37 @@ struct Standing {
 impl Standing {
     /// Whether a frame as loud as this, behind which so much waits, is to be left out.
     fn leaves_out(&mut self, waits: Duration, loudness: f32) -> bool {
-        let leaves_out = self.surplus > 0 && waits >= FRAME_DURATION && loudness <= self.quiet;
-        if leaves_out {
+        let may = waits >= FRAME_DURATION + RESERVE && loudness <= self.quiet;
+        if may && self.surplus > 0 {
             self.surplus -= 1;
             return true;
         }
-        let least = *self.least.get_or_insert(waits);
-        self.least = Some(least.min(waits));
-        let quietest = *self.quietest.get_or_insert(loudness);
+        let quietest = self.quietest.unwrap_or(f32::INFINITY);
         self.quietest = Some(quietest.min(loudness));
-        self.frames += 1;
-        if self.frames == WINDOW {
-            self.look_back();
-        }
+        self.slot(waits);
         false
     }
 
-    fn look_back(&mut self) {
-        let least = self.least.take().unwrap_or_default();
-        let quietest = self.quietest.take().unwrap_or_default();
-        let frames = least.as_micros() / FRAME_DURATION.as_micros();
-        self.surplus = u32::try_from(frames).unwrap_or(u32::MAX);
-        self.quiet = (quietest * AS_QUIET).max(QUIET_RMS);
-        self.frames = 0;
+    /// There was no frame for a slot: nothing waits in vain.
+    fn missed(&mut self) {
+        self.slot(Duration::ZERO);
     }
-}
 
-/// How long so many samples last.
-pub(crate) fn samples(count: usize) -> Duration {
-    Duration::from_micros(count as u64 * 1_000 / 48)
-}
-
-/// Root mean square.
-pub(crate) fn rms(samples: &FrameSamples) -> f32 {
-    #[expect(clippy::cast_precision_loss, reason = "960")]
-    let mean = samples.iter().map(|s| s * s).sum::<f32>() / FRAME_SAMPLES as f32;
-    mean.sqrt()
+    fn slot(&mut self, waits: Duration) {
+        self.least = Some(self.least.unwrap_or(waits).min(waits));
+        self.slots += 1;
+        if self.slots < WINDOW {
+            return;
+        }
+        let least = self.least.take().unwrap_or_default();
+        let frames = least.saturating_sub(RESERVE).as_micros() / FRAME_DURATION.as_micros();
+        let quietest = self.quietest.take().unwrap_or_default();
+        *self = Self {
+            surplus: u32::try_from(frames).unwrap_or(u32::MAX),
+            quiet: (AS_QUIET * quietest).clamp(QUIET_RMS, NOT_QUIET_RMS),
+            ..Self::default()
+        };
+    }
 }
 
 #[cfg(test)]
@@ -193,42 +197,108 @@ mod tests {
         assert_eq!(microphone.take().expect("two blocks").pcm[0], 0.7);
     }
 
-    /// Takes a frame each 20 ms for so many seconds of what is as loud as `loudness` says; how old the
-    /// last one was, and how much was left out.
-    fn seconds(
-        host: &mut HostMicrophone,
-        microphone: &mut Microphone,
-        seconds: usize,
-        loudness: impl Fn(usize) -> f32,
-    ) -> (Duration, i64) {
-        let mut last = (Duration::ZERO, 0);
-        let before = microphone.position;
-        let frames = seconds * 50;
-        for frame in 0..frames {
-            say(host, loudness(frame), FRAME_SAMPLES);
-            let taken = microphone.take().expect("a frame a slot");
-            last = (taken.age, taken.position + FRAME_SAMPLES as i64 - before);
+    /// Takes a frame in each slot, while a device delivers what `loudness` says of each frame: 10 ms at a
+    /// time, each late by what `late` says. What was sent, nothing for a slot without a frame; and how old
+    /// the last one was.
+    fn sent(
+        (host, microphone): &mut (HostMicrophone, Microphone),
+        slots: u32,
+        loudness: impl Fn(u32) -> f32,
+        late: impl Fn(u32) -> f64,
+    ) -> (Vec<Option<f32>>, Duration) {
+        let mut block = 0;
+        let mut age = Duration::ZERO;
+        let sent = (0..slots).map(|slot| {
+            let now = 20.0 * f64::from(slot + 1);
+            while 10.0 * f64::from(block + 1) + late(block) <= now {
+                say(host, loudness(block / 2), TEN_MS);
+                block += 1;
+            }
+            let taken = microphone.take()?;
+            age = taken.age;
+            Some(taken.pcm[0])
+        });
+        let sent = sent.collect();
+        (sent, age)
+    }
+
+    /// Each frame is a little louder than the one before, but for pauses: a tenth of each second.
+    fn talk(pause: f32) -> impl Fn(u32) -> f32 {
+        move |frame| {
+            if frame % 50 < 45 {
+                0.1 + 1e-5 * frame as f32
+            } else {
+                pause
+            }
         }
-        let frames = i64::try_from(frames).expect("few");
-        (last.0, last.1 / FRAME_SAMPLES as i64 - frames)
     }
 
     #[test]
-    fn what_waits_all_the_time_is_left_out_where_it_is_quiet() {
-        for (speech, pause) in [(0.2, 0.0), (0.2, 0.02)] {
-            let (mut host, mut microphone) = host();
-            let talk = |frame: usize| if frame % 50 < 45 { speech } else { pause };
-            assert_eq!(
-                seconds(&mut host, &mut microphone, 3, talk),
-                (FRAME_DURATION, 0)
-            );
-            // Nobody took anything for 50 ms, and all that comes later waits as long.
-            say(&mut host, speech, 5 * TEN_MS);
-            let (age, _) = seconds(&mut host, &mut microphone, 1, |_| speech);
+    fn what_waits_all_the_time_is_left_out_in_pauses() {
+        // Silence, and the noise of a room.
+        for pause in [0.0, 0.005] {
+            let mut line = host();
+            let speech = talk(pause);
+            // In step, and then nobody takes anything for 50 ms.
+            assert_eq!(sent(&mut line, 100, &speech, |_| 0.0).1, FRAME_DURATION);
+            say(&mut line.0, 0.7, 5 * TEN_MS);
+            let (before, age) = sent(&mut line, 900, &speech, |_| 0.0);
             assert_eq!(age, FRAME_DURATION + Duration::from_millis(50));
-            let (age, left_out) = seconds(&mut host, &mut microphone, 3, talk);
+            assert!(before.iter().all(Option::is_some));
+            let (after, age) = sent(&mut line, 550, &speech, |_| 0.0);
             assert_eq!(age, FRAME_DURATION + Duration::from_millis(10));
-            assert_eq!(left_out, 2);
+            assert!(after.iter().all(Option::is_some));
+            let spoken = after.iter().flatten().filter(|loudness| **loudness >= 0.1);
+            assert!(
+                spoken.eq((0..550)
+                    .map(&speech)
+                    .filter(|l| *l >= 0.1)
+                    .collect::<Vec<_>>()
+                    .iter())
+            );
+        }
+    }
+
+    #[test]
+    fn ten_milliseconds_stay_and_a_window_with_an_empty_slot_takes_nothing() {
+        let left_out = |waits: u64, missed: bool| {
+            let mut standing = Standing::default();
+            let waits = Duration::from_millis(waits);
+            if missed {
+                standing.missed();
+            }
+            while standing.slots > 0 || standing.quiet == 0.0 {
+                assert!(!standing.leaves_out(waits, 0.0));
+            }
+            (0..10).filter(|_| standing.leaves_out(waits, 0.0)).count()
+        };
+        let all = [29, 30, 49, 50, 80].map(|waits| left_out(waits, false));
+        assert_eq!(all, [0, 1, 1, 2, 3]);
+        assert_eq!(left_out(80, true), 0);
+    }
+
+    #[test]
+    fn without_a_pause_nothing_is_left_out() {
+        let mut line = host();
+        sent(&mut line, 100, |_| 0.2, |_| 0.0);
+        say(&mut line.0, 0.2, 5 * TEN_MS);
+        let (_, age) = sent(&mut line, 3000, |_| 0.2, |_| 0.0);
+        assert_eq!(age, FRAME_DURATION + Duration::from_millis(50));
+    }
+
+    /// Up to 3 ms late, and every five seconds 30 ms.
+    #[test]
+    fn a_device_that_is_late_now_and_then_keeps_what_it_needs() {
+        let late = |block: u32| {
+            let jitter = f64::from(block.wrapping_mul(2_654_435_761) >> 20) / 4096.0 * 3.0;
+            if block % 500 == 499 { 30.0 } else { jitter }
+        };
+        for phase in [0.0, 4.0, 8.0, 12.0, 16.0] {
+            let mut line = host();
+            let (sent, age) = sent(&mut line, 15_000, |_| 0.0, |block| phase + late(block));
+            let missed = sent.iter().filter(|frame| frame.is_none()).count();
+            assert!(missed <= 12, "phase {phase}: {missed}");
+            assert!(age <= Duration::from_millis(80), "phase {phase}: {age:?}");
         }
     }
 
@@ -236,13 +306,13 @@ mod tests {
     fn what_comes_in_bursts_is_all_sent() {
         let (mut host, mut microphone) = host();
         let mut taken = 0;
-        for slot in 0..1000 {
+        for slot in 0..1800 {
             if slot % 3 == 0 {
                 say(&mut host, 0.0, 3 * FRAME_SAMPLES);
             }
             taken += u32::from(microphone.take().is_some());
         }
         // All but the first burst, of which only the newest is.
-        assert_eq!(taken, 998);
+        assert_eq!(taken, 1798);
     }
 }

@@ -8,7 +8,8 @@ use tacit_types::limits::{BLOCK_SAMPLES, FRAME_SAMPLES};
 use tacit_types::{FrameNumber, Reason, Timestamp};
 
 use crate::core::MediaCore;
-use crate::microphone::{Microphone, QUIET_RMS, rms, samples};
+use crate::microphone::Microphone;
+use crate::sound::{QUIET_RMS, duration_of, rms};
 use crate::trace::{Trace, TraceKind};
 
 /// The sound of one call.
@@ -92,7 +93,7 @@ impl Voice {
         while self.playback.ready(now) {
             while self.output.len() - self.given < BLOCK_SAMPLES {
                 self.output.drain(..core::mem::take(&mut self.given));
-                self.next_frame(core, now + samples(self.output.len()));
+                self.next_frame(core, now + duration_of(self.output.len()));
             }
             let mut block: Block = SILENCE;
             block.copy_from_slice(&self.output[self.given..self.given + BLOCK_SAMPLES]);

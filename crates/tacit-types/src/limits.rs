@@ -35,6 +35,9 @@ pub const FRAME_SAMPLES: usize = 960;
 /// Samples of one 10 ms block, one audio channel: the unit of capture and playout.
 pub const BLOCK_SAMPLES: usize = 480;
 
+/// How long a block is.
+pub const BLOCK_DURATION: Duration = Duration::from_millis(10);
+
 /// Most frames repeated in a packet after the current one: as many as fit, which is four in speech.
 pub const REPEATED_FRAMES_MAX: usize = 6;
 

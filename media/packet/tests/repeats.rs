@@ -77,7 +77,7 @@ fn said(arrivals: u32, message: bool) -> [usize; 3] {
     said
 }
 
-/// What is said of it in docs/protocol.md: of 4,936 frames one in two hundred, in twenty and in four is in
+/// What is said of it in docs/protocol.md: of 4,936 frames one in two hundred, in twenty and in three and a half is in
 /// two packets, and none is in one.
 #[test]
 fn at_25_packets_a_second_each_frame_is_in_three_where_reports_and_messages_leave_room() {

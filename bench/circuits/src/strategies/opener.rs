@@ -11,7 +11,7 @@
 //! being asked for; and with more than 12 TURN legs there are as many credentials for others as with 12.
 
 use tacit_paths::limits::{LEG_LINGER, LEG_PROOF, REPLACER_INTERVAL, SPARE_TURN_LEGS};
-use tacit_paths::{Allowance, Replacer, Scheduler, Side};
+use tacit_paths::{Allowance, Replacer, Scheduler};
 use tacit_types::limits::MAX_LEGS;
 use tacit_types::{LegIndex, LegKind, Timestamp};
 
@@ -71,13 +71,9 @@ impl Opener {
     }
 
     fn settle(&mut self, scheduler: &Scheduler, now: Timestamp) {
-        let works = |leg: LegIndex| {
-            let mut legs = scheduler.legs();
-            legs.any(|l| l.side == Side::Local && l.index == leg && l.acknowledged > 0)
-        };
         for beside in &mut self.beside {
             if let Beside::Unproven(leg, since) = *beside
-                && (works(leg) || now.saturating_since(since) > LEG_PROOF)
+                && (scheduler.works(leg) || now.saturating_since(since) > LEG_PROOF)
             {
                 self.replacer.on_up(leg, leg);
                 *beside = Beside::Resting(now + LEG_LINGER);

@@ -158,12 +158,6 @@ impl MediaCore {
         self.peer_cells.unwrap_or_default()
     }
 
-    /// The playout, to carry it over into a resumed call.
-    #[must_use]
-    pub fn into_playout(self) -> Playout {
-        self.playout
-    }
-
     /// Takes a packet that came in on our leg `path.receiver` from the peer's leg `path.sender`.
     pub fn handle_packet(
         &mut self,
@@ -308,12 +302,6 @@ impl MediaCore {
     /// out: packets of their numbers are never made, as if they were lost.
     pub fn pass_over(&mut self, now: Timestamp) -> u32 {
         self.slots.pass_over(now)
-    }
-
-    /// How many slots were left out so far.
-    #[must_use]
-    pub const fn passed_over(&self) -> u64 {
-        self.slots.passed_over()
     }
 
     /// Makes the packet of the slot that is due, if one is sent in it and there is a leg to carry it.

@@ -1,27 +1,23 @@
 //! The packet clock: slot n is n · 20 ms after the start, and the frame that starts in it has its number.
 
+use tacit_legs::limits::MAX_QUEUED_PACKETS;
 use tacit_types::limits::FRAME_DURATION;
 use tacit_types::{SlotNumber, Timestamp};
 
 /// So many of the slots that are due are caught up, the newest, and those before them are left out: of
-/// more a device has kept no sound, and a leg queues no more packets.
-const CAUGHT_UP: u32 = 4;
+/// more a device has kept no sound (80 ms), and where there is one leg it queues no more packets.
+const CAUGHT_UP: u32 = MAX_QUEUED_PACKETS as u32;
 
 /// Which slot comes next, and which were left out.
 #[derive(Debug)]
 pub(super) struct Slots {
     start: Timestamp,
     next: u32,
-    passed_over: u64,
 }
 
 impl Slots {
     pub(super) const fn new(start: Timestamp) -> Self {
-        Self {
-            start,
-            next: 0,
-            passed_over: 0,
-        }
+        Self { start, next: 0 }
     }
 
     pub(super) const fn start(&self) -> Timestamp {
@@ -54,13 +50,7 @@ impl Slots {
         let next = newest_due.saturating_sub(CAUGHT_UP - 1).max(self.next);
         let left_out = next - self.next;
         self.next = next;
-        self.passed_over += u64::from(left_out);
         left_out
-    }
-
-    /// How many slots were left out so far.
-    pub(super) const fn passed_over(&self) -> u64 {
-        self.passed_over
     }
 }
 
@@ -96,7 +86,6 @@ mod tests {
         assert_eq!(slots.pass_over(hour), 0);
         assert_eq!(due(&mut slots, hour), [179_997, 179_998, 179_999, 180_000]);
         assert_eq!(slots.time(), after(Duration::from_millis(3_600_020)));
-        assert_eq!(slots.passed_over(), 2 + 180_000 - 14);
     }
 
     #[test]

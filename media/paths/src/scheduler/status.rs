@@ -26,6 +26,13 @@ impl Scheduler {
         })
     }
 
+    /// Whether anything that went over this leg of ours has arrived.
+    #[must_use]
+    pub fn works(&self, leg: LegIndex) -> bool {
+        let mut legs = self.legs();
+        legs.any(|l| l.side == Side::Local && l.index == leg && l.acknowledged > 0)
+    }
+
     fn status(&self, side: Side, leg: &Leg, fastest: Option<f64>) -> LegStatus {
         let micros = |value: f64| Duration::from_secs_f64((value / 1e6).clamp(0.0, 1e6));
         let overdue = self.origin.and_then(|origin| {

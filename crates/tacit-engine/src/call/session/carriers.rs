@@ -14,7 +14,7 @@ use super::super::legs::{
     Fresh, LegPlan, Opened, OpenedTurn, accept_onion_streams, clock, join_onion_leg, random_up_to,
 };
 use super::renewal::{Allocating, Renewal};
-use super::{Call, Outcome, Session};
+use super::{Call, LONG_STOP, Outcome, Session};
 use crate::api::Event;
 use crate::clock::now;
 use crate::core::LegQueue;
@@ -305,23 +305,18 @@ impl Session {
         }
     }
 
-    /// Leaves out what cannot be caught up after nobody looked for a while; whether anything was. Nobody
-    /// listened meanwhile either, so that was no silence of the peer: whether it is still there shows in
-    /// what comes from now on.
-    pub(in crate::call) fn pass_over(&mut self, at: Timestamp) -> bool {
-        let slots = self.core.pass_over(at);
-        if slots == 0 {
-            return false;
-        }
-        let stopped = FRAME_DURATION * slots;
+    /// Leaves out what cannot be caught up after nobody looked for a while; for how long. Nobody listened
+    /// meanwhile either, so that was no silence of the peer: whether it is still there shows in what comes
+    /// from now on.
+    pub(in crate::call) fn pass_over(&mut self, at: Timestamp) -> Duration {
+        let stopped = FRAME_DURATION * self.core.pass_over(at);
         self.last_packet = (self.last_packet + stopped).min(at);
-        let in_all = self.core.passed_over();
-        tracing::warn!(
-            ?stopped,
-            in_all,
-            "the call stood still: slots were left out"
-        );
-        true
+        if stopped >= LONG_STOP {
+            tracing::warn!(?stopped, "the call stood still");
+        } else if !stopped.is_zero() {
+            tracing::debug!(?stopped, "the call stood still");
+        }
+        stopped
     }
 
     /// Sends the packet of the slot that is due.

@@ -49,6 +49,9 @@ const RING_GRACE: Duration = Duration::from_secs(3);
 const LINK_GRACE: Duration = Duration::from_secs(5);
 /// The meter reports this often, and as often legs are looked at.
 const METER_INTERVAL: Duration = REPLACER_INTERVAL;
+/// Who has not looked for so long is told of it, and judges no legs by that time: within less none becomes
+/// dead.
+const LONG_STOP: Duration = METER_INTERVAL;
 
 /// What the person or the engine wants of a call.
 pub(crate) enum CallCommand {
@@ -309,13 +312,17 @@ impl Call {
                 biased;
                 _ = tick.tick() => {
                     let at = now();
-                    if s.pass_over(at) {
-                        // What legs have not delivered meanwhile says nothing of them.
-                        next_report = at + METER_INTERVAL;
-                    } else if at >= next_report {
+                    let stopped = s.pass_over(at);
+                    if at >= next_report {
                         next_report += METER_INTERVAL;
+                        if next_report <= at {
+                            next_report = at + METER_INTERVAL;
+                        }
                         self.report(s, at);
-                        self.renew_legs(s, at);
+                        // What legs have not delivered in so long says nothing of them.
+                        if stopped < LONG_STOP {
+                            self.renew_legs(s, at);
+                        }
                     }
                     self.on_tick(s, at)
                 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tacit_paths::limits::LEG_PROOF;
-use tacit_paths::{Allowance, Fault, Replacer, Side};
+use tacit_paths::{Allowance, Fault, Replacer};
 use tacit_types::limits::MAX_LEGS;
 use tacit_types::{LegIndex, LegKind, Redacted, Timestamp};
 use tokio::sync::Mutex;
@@ -186,11 +186,7 @@ impl Call {
         let Some(renewal) = &mut s.renewal else {
             return;
         };
-        let works = |leg: LegIndex| {
-            let mut legs = s.core.scheduler().legs();
-            legs.any(|l| l.side == Side::Local && l.index == leg && l.acknowledged > 0)
-        };
-        let settled = renewal.take(|leg, _| works(leg));
+        let settled = renewal.take(|leg, _| s.core.scheduler().works(leg));
         let useless = renewal.take(|_, coming| {
             let waited = |up| at.saturating_since(up) > LEG_PROOF;
             coming.up.is_some_and(waited)
