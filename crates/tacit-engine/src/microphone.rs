@@ -60,8 +60,10 @@ impl Microphone {
     }
 
     /// From the next frame on it is for somebody: what was delivered before is not taken.
-    pub(crate) const fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
+        self.waiting.clear();
         self.begun = false;
+        self.standing = Standing::default();
     }
 
     /// The next 20 ms, if they are there.

@@ -65,7 +65,7 @@ impl Voice {
     }
 
     /// The frames that are captured from now on go to a core of their own.
-    pub(crate) const fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.microphone.begin();
     }
 

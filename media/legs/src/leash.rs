@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-/// Waits for the end of its standard input, then for nothing more.
+/// Waits for a line on its standard input or for the end of it, then for nothing more.
 const SCRIPT: &str = r#"read -r _; kill -KILL "$1""#;
 
 /// Holds a child of this process: if this process ends before the leash is dropped, even by SIGKILL, the
