@@ -4,6 +4,7 @@
 //! cannot tell what another spacing would have done.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ pub enum TraceError {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Something is wrong with a file.
     #[error("{path}: {what}", path = path.display())]
@@ -244,6 +245,10 @@ fn csv_files(folder: &Path) -> Result<Vec<PathBuf>, TraceError> {
         path: folder.to_owned(),
         source,
     };
+    if folder.is_file() {
+        let wanted = "a folder of CSV files is wanted, and this is a file";
+        return Err(failed(io::Error::new(io::ErrorKind::NotADirectory, wanted)));
+    }
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

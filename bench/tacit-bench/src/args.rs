@@ -75,7 +75,7 @@ pub(crate) const TRACES_SPLIT: u64 = 1;
 
 #[derive(Debug, Args)]
 pub(crate) struct Scene {
-    /// How the two people's circuits meet: at a TURN server, or as onion legs.
+    /// How the two people's circuits meet: `turn`, at a TURN server, or `onion`, as onion legs.
     #[arg(long, default_value = "onion")]
     mode: Mode,
     /// Where the caller is: de, us or hk.

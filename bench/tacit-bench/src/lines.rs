@@ -87,7 +87,11 @@ impl Read {
                 Err(error) if error.is_eof() && !line.ends_with('\n') => {
                     self.notes.push(wrong(&"broken off, and left out"));
                 }
-                Err(error) => return Err(wrong(&error).into()),
+                Err(error) => {
+                    let column = error.column();
+                    let what = format!("column {column}: not a call that `tacit-bench run` wrote");
+                    return Err(wrong(&what).into());
+                }
             }
         }
         Ok(())

@@ -27,6 +27,9 @@ pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
 
 pub(crate) fn make(folder: &Path, count: u32, seconds: u32, seed: u64) -> Result<(), Failure> {
     let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        return Err(format!("{}: is there already; name a new folder", folder.display()).into());
+    }
     fs::create_dir(folder).map_err(failed)?;
     let params = MODEL.congested(CONGESTION);
     let setting = Setting::between(Place::De, Place::De);

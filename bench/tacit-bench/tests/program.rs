@@ -257,7 +257,10 @@ fn files_of_calls_that_are_none_are_refused_with_their_line() {
         (String::new(), "no calls"),
         (line[..40].to_owned(), "no calls"),
         (format!("{}\n{line}\n", &line[..40]), "line 1"),
-        ("nonsense\n".to_owned(), "line 1"),
+        (
+            "nonsense\n".to_owned(),
+            "not a call that `tacit-bench run` wrote",
+        ),
         (format!("{line}\n{{}}\n"), "line 2"),
         (line.replace("\"schema\":1", "\"schema\":2"), "schema 2"),
     ] {
@@ -280,7 +283,7 @@ fn traces_that_were_made_can_be_used() {
         "compare {SMALL} --traces {traces} --strategies tacit --json"
     )));
     assert!(row.contains("\"traces\":true"));
-    assert!(complaint(&format!("trace make {traces}")).contains("exists"));
+    assert!(complaint(&format!("trace make {traces}")).contains("is there already"));
     fs::write(
         folder.path().join("traces/bad.csv"),
         "at_ms,extra_delay_ms\n0,-1\n",

@@ -73,6 +73,9 @@ pub enum Command {
     /// Call yourself through Tor and hear yourself: checks Tor, microphone and loudspeaker
     Echo(Echo),
     /// A call between two made-up people inside this program, without Tor: shows what a call looks like
+    ///
+    /// It needs a microphone and a loudspeaker, or files instead. When it is over, what stands for its
+    /// circuits goes on for up to half a minute, as after any call; Ctrl-C ends that.
     Demo(Demo),
     /// Check this computer: profile, configuration, Tor, sound
     Doctor(Doctor),

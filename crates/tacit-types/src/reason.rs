@@ -72,7 +72,7 @@ reasons! {
     ServerReplaced = "server.replaced", "Another device has taken over one of your mailboxes.", "Close Tacit on that device. If there is none, somebody has a copy of your profile: exchange new invites with your contacts.";
     ConfigInvalid = "config.invalid", "The configuration cannot be used.", "Correct what is named here, then try again.";
     AudioBadFile = "audio.bad_file", "The sound file cannot be used.", "Give a PCM WAV file with one or two audio channels.";
-    AudioNoInput = "audio.no_input", "No microphone was found.", "Plug one in, or use --audio-in FILE.";
+    AudioNoInput = "audio.no_input", "No microphone was found.", "Plug one in, or use --audio-in FILE (without a loudspeaker, --audio-out FILE, too).";
     AudioNoOutput = "audio.no_output", "No loudspeaker was found.", "Plug one in, or use --audio-out FILE.";
     AudioDenied = "audio.denied", "The system refused access to the sound device.", "Allow access to the microphone and try again.";
     AudioUnavailable = "audio.unavailable", "That sound device is not there or cannot be used.", "The call goes on with the device before; choose another.";

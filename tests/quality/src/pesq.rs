@@ -305,7 +305,8 @@ fn lock(path: &Path) -> Result<File, PesqError> {
 }
 
 fn install(folder: &Path, python: &Path) -> Result<(), PesqError> {
-    eprintln!("installing the Python package pesq under the target directory (half a minute)");
+    let place = folder.display();
+    eprintln!("installing the Python package pesq in {place} (half a minute)");
     // The system's Python first: its headers are what python3-dev brings.
     let system = ["/usr/bin/python3", "python3"]
         .into_iter()
