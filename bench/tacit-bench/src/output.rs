@@ -5,12 +5,18 @@ use std::io::{self, Write};
 use tacit_bench::row::{EAR_LIMIT, EarMs, Pesq, Row};
 use tacit_bench::text::{ms, ms_around, percent, share};
 
+/// What a table's words mean.
+const LEGEND: &str = "
+network: from a frame's being ready until the first packet with it arrives; ear: from mouth to ear, playout
+included; p99: of the median call, and of the one that 90 % of calls stay below. tacit: production's code;
+torfone, donar-*: published systems, rebuilt; oracle, bound: they know the future. More: docs/benchmarks.md";
+
 /// A table for people for each setting.
 pub(crate) fn table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     for group in rows.chunk_by(|a, b| a.caption() == b.caption()) {
         one_table(group, out)?;
     }
-    Ok(())
+    writeln!(out, "{LEGEND}")
 }
 
 fn one_table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
@@ -42,18 +48,24 @@ fn one_table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
         head.map(|[_, what]| what.to_owned()),
     ];
     lines.extend(rows.iter().map(cells));
-    aligned(&lines, out)
+    let spoken = rows.iter().any(|row| row.pesq.is_some());
+    let columns = head.len() - usize::from(!spoken);
+    aligned(&lines, columns, out)
 }
 
-/// Columns as wide as what is in them, all but the first two to the right.
-fn aligned<const N: usize>(lines: &[[String; N]], out: &mut impl Write) -> io::Result<()> {
+/// So many columns, as wide as what is in them, all but the first two to the right.
+fn aligned<const N: usize>(
+    lines: &[[String; N]],
+    columns: usize,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let width = |column: usize| {
         let widths = lines.iter().map(|line| line[column].chars().count());
         widths.max().unwrap_or(0)
     };
     for line in lines {
         let mut text = String::new();
-        for (column, cell) in line.iter().enumerate() {
+        for (column, cell) in line.iter().enumerate().take(columns) {
             let width = width(column);
             text.push_str(&if column < 2 {
                 format!("{cell:<width$}  ")
