@@ -142,9 +142,9 @@ fn local_ports(pid: u32) -> BTreeSet<u16> {
     table.lines().skip(1).filter_map(port).collect()
 }
 
-/// Bytes that the client sent in the median second. A circuit that is built meanwhile, also by Tor ahead of
-/// time, is forty cells within a second or two, at times that do not depend on what is said; that no
-/// window tells anything is for [`told_apart`].
+/// Bytes that the client sent in the median second. The circuits that Tor builds and the SENDMEs that it
+/// sends are bunches of cells within a second or two, at times that do not depend on what is said; that
+/// no window tells anything is for [`told_apart`].
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "bytes of a second")]
 pub fn sent_a_second(windows: &[Window]) -> f64 {

@@ -29,10 +29,10 @@ const NAMES: [&str; 2] = ["Quetzalcoatl-7731", "Melusine-0042-B"];
 const BLOCK_S: usize = 4;
 /// Blocks before the part in which the caller is muted by turns.
 const BLOCKS: usize = 10;
-/// Stretches of that part.
-const STRETCHES: usize = 10;
-/// Seconds of a stretch.
-const STRETCH_S: usize = 3;
+/// Seconds of that part's stretches. They are unlike each other because Tor's SENDMEs come in bunches,
+/// one every thirty-one cells of each of a dozen circuits, so every six or seven seconds: with stretches
+/// of three seconds one kind met nearly all bunches.
+const STRETCHES: [usize; 14] = [3, 2, 4, 5, 2, 3, 5, 4, 3, 3, 2, 5, 4, 3];
 /// What is left out around a change, where both kinds may be under way.
 const EDGE: Duration = Duration::from_millis(300);
 /// Files that hold what their owner put there.
@@ -46,7 +46,7 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Outcome {
 
 /// Speech and silence in turn, then speech.
 fn speak_in_blocks(wav: &Path) -> Outcome {
-    let seconds = BLOCK_S * BLOCKS + STRETCH_S * (STRETCHES + 6);
+    let seconds = BLOCK_S * BLOCKS + STRETCHES.iter().sum::<usize>() + 18;
     let mut samples = assemble(Text::A, seconds).map_err(|e| e.to_string())?;
     for block in (1..BLOCKS).step_by(2) {
         let from = block * BLOCK_S * RATE;
@@ -101,10 +101,10 @@ async fn watched_call(stage: &Stage, bob: &mut Running) -> Result<Seen, String> 
     let zero = Instant::now() - Duration::from_micros(at);
     seconds(&mut alice, BLOCK_S * BLOCKS + 1).await?;
     let mut turns = Vec::new();
-    for _ in 0..STRETCHES {
+    for stretch in STRETCHES {
         alice.type_line("m").await?;
         turns.push(Instant::now());
-        seconds(&mut alice, STRETCH_S).await?;
+        seconds(&mut alice, stretch).await?;
     }
     turns.push(Instant::now());
     alice.type_line("h").await?;
