@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 
 use crate::Failure;
 
-/// A file that is there under its own name when it is finished.
+/// A file that is there under its own name when it is finished, and before that as `FILE.part` from its
+/// first byte on: an empty file helps nobody.
 pub(crate) struct Output {
-    file: File,
-    /// `FILE.part` and `FILE`; nothing to be renamed if it is no plain file, such as `/dev/null`.
-    names: Option<(PathBuf, PathBuf)>,
-    written: bool,
+    file: Option<File>,
+    /// Where it is written to: `FILE.part`, or `FILE` if that is no plain file, such as `/dev/null`.
+    written_to: PathBuf,
+    /// What it is called then, if it gets another name.
+    name: Option<PathBuf>,
 }
 
 impl Output {
@@ -29,53 +31,60 @@ impl Output {
         if there.as_ref().is_some_and(fs::Metadata::is_dir) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let (file, names) = if there.as_ref().is_some_and(|there| !there.is_file()) {
-            (File::options().write(true).open(path)?, None)
-        } else {
-            // A link stays one.
-            let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            let part = part_of(&path);
-            (File::create(&part)?, Some((part, path)))
-        };
+        if there.is_some_and(|there| !there.is_file()) {
+            return Ok(Self {
+                file: Some(File::options().write(true).open(path)?),
+                written_to: path.to_owned(),
+                name: None,
+            });
+        }
+        // A link stays one.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let part = part_of(&path);
+        // What an earlier run has left there stays until this one has something.
+        let is_left = part.exists();
+        drop(File::options().append(true).create(true).open(&part)?);
+        if !is_left {
+            fs::remove_file(&part)?;
+        }
         Ok(Self {
-            file,
-            names,
-            written: false,
+            file: None,
+            written_to: part,
+            name: Some(path),
         })
     }
 
     /// Where it is until it is finished.
     pub(crate) fn part(&self) -> Option<&Path> {
-        self.names.as_ref().map(|(part, _)| part.as_path())
+        self.name.is_some().then_some(self.written_to.as_path())
     }
 
     /// Gives it its name.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
-        if let Some((part, path)) = self.names.take() {
-            fs::rename(&part, &path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let Some(path) = self.name.take() else {
+            return Ok(());
+        };
+        let named = self.opened().map(drop);
+        let named = named.and_then(|()| fs::rename(&self.written_to, &path));
+        named.map_err(|error| format!("{}: {error}", path.display()).into())
+    }
+
+    fn opened(&mut self) -> io::Result<&mut File> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(File::create(&self.written_to)?)),
         }
-        Ok(())
     }
 }
 
 /// Each piece goes to the file at once: what ends the program leaves whole ones.
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.written |= !bytes.is_empty();
-        self.file.write(bytes)
+        self.opened()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some((part, _)) = self.names.take().filter(|_| !self.written) {
-            // An empty file helps nobody; if it cannot be removed, it stays.
-            let _ = fs::remove_file(part);
-        }
+        self.file.as_mut().map_or(Ok(()), File::flush)
     }
 }
 
@@ -116,12 +125,25 @@ mod tests {
     fn what_was_not_finished_is_kept_if_there_is_anything_in_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("page.html");
-        drop(Output::create(&path).unwrap());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // Whoever ends the program by a signal finds the folder as it is here.
         let mut output = Output::create(&path).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         output.write_all(b"line\n").unwrap();
         drop(output);
-        assert!(!path.exists() && part_of(&path).exists() && is_part(&part_of(&path)));
+        let part = part_of(&path);
+        assert!(!path.exists() && is_part(&part));
+        let mut output = Output::create(&path).unwrap();
+        assert_eq!(fs::read_to_string(&part).unwrap(), "line\n");
+        output.write_all(b"new\n").unwrap();
+        assert_eq!(fs::read_to_string(&part).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn a_file_without_anything_in_it_is_there_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none.jsonl");
+        Output::create(&path).unwrap().finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]

@@ -44,7 +44,11 @@ pub(crate) async fn run(
             }
         };
     let config = setup::checked_config(global);
-    let words = folders::config(global).0.display().to_string();
+    let (file, _) = folders::config(global);
+    let mut words = file.display().to_string();
+    if !file.exists() {
+        words.push_str(" is not there, so everything is as it is without one");
+    }
     let config = match config {
         Ok(config) => {
             check(output, "configuration", Ok(words));

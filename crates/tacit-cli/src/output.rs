@@ -29,6 +29,8 @@ pub(crate) struct Output {
     tor_json: Option<(u8, String)>,
     /// The legs of the call that goes on.
     legs: LegsView,
+    /// Reports since one was printed, where nothing can be drawn over.
+    reports: usize,
     /// How the first thing that could not be written failed.
     lost: Option<std::io::Error>,
 }
@@ -37,6 +39,8 @@ pub(crate) struct Output {
 const COLUMNS: usize = 80;
 /// Rows of a terminal that does not say how many it has.
 const ROWS: usize = 24;
+/// Reports of a call, one a second, of which one is printed where nothing can be drawn over.
+const PRINTED: usize = 10;
 
 impl Output {
     /// Output in the form asked for.
@@ -54,6 +58,7 @@ impl Output {
             tor: TorProgress::default(),
             tor_json: None,
             legs: LegsView::default(),
+            reports: 0,
             lost: None,
         }
     }
@@ -101,6 +106,10 @@ impl Output {
     pub(crate) fn meter(&mut self, q: &Quality, muted: bool) {
         self.legs.quality(q);
         if !self.live {
+            self.reports = (self.reports + 1) % PRINTED;
+            if self.reports == 0 {
+                self.hint(&live::meter(q, muted, usize::MAX));
+            }
             return;
         }
         let Room { columns, rows } = room();
@@ -149,7 +158,10 @@ impl Output {
                 reason,
                 ..
             } => self.legs.best(*sender, *receiver, *reason),
-            Event::Ended(..) => self.legs.forget(),
+            Event::Ended(..) => {
+                self.legs.forget();
+                self.reports = 0;
+            }
             _ => {}
         }
     }
