@@ -68,6 +68,14 @@ impl Delay {
         self.updated = now;
     }
 
+    /// Something has changed that may have changed this, too: what is known is believed until the next
+    /// measurement says otherwise.
+    pub(crate) const fn doubt(&mut self, now: Timestamp) {
+        self.doubt = UNKNOWN;
+        self.recent = 0.0;
+        self.updated = now;
+    }
+
     pub(crate) const fn is_measured(&self) -> bool {
         self.measured
     }

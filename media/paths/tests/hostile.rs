@@ -8,7 +8,7 @@ use tacit_paths::{Allowance, Choice, ChoiceReason, Config, Fault, Replacer, Sche
 use tacit_types::{LegIndex, LegKind, Path, SlotNumber, Timestamp};
 
 const SLOT: u64 = 20_000;
-const START: u64 = 20_000_000;
+const START: u64 = 1_000_000_000;
 /// How long the way back takes.
 const BACK: u64 = 100_000;
 
@@ -38,6 +38,10 @@ struct Call {
     dead: bool,
     /// Nor does what is sent on this leg.
     mute: Option<LegIndex>,
+    /// By how much all legs are slower than usual.
+    slower: u64,
+    /// When the last packet arrived over each leg of ours: a leg keeps its order.
+    last: [u64; 16],
 }
 
 impl Call {
@@ -53,6 +57,8 @@ impl Call {
             arriving: Vec::new(),
             dead: false,
             mute: None,
+            slower: 0,
+            last: [0; 16],
         }
     }
 
@@ -87,7 +93,9 @@ impl Call {
         if let Some(choice) = choice {
             self.scheduler.on_sent(slot, choice.path, now);
             if !self.dead && self.mute != Some(choice.path.sender) {
-                let arrives = self.time + delay(choice.path);
+                let last = &mut self.last[usize::from(choice.path.sender.0)];
+                let arrives = (self.time + delay(choice.path) + self.slower).max(*last);
+                *last = arrives;
                 self.arriving.push((arrives, self.slot, choice.path));
             }
         }
@@ -111,17 +119,30 @@ fn add_all(scheduler: &mut Scheduler, kind: LegKind, legs: u8) {
     }
 }
 
-/// Whether the fastest legs are known and have most packets.
+/// Whether the fastest legs are known and share most packets.
 fn settled(choices: &[Choice]) -> bool {
     let known = |reason| matches!(reason, ChoiceReason::Best | ChoiceReason::Rested);
     let with_reason = choices.iter().filter(|choice| known(choice.reason)).count();
-    let used = |leg| {
-        let with = choices
-            .iter()
-            .filter(|choice| choice.path.sender == LegIndex(leg));
-        with.count()
-    };
-    with_reason * 5 > choices.len() * 4 && used(0) > used(3)
+    with_reason * 5 > choices.len() * 4
+        && used(choices, 0) > used(choices, 3)
+        && most_used(choices).1 <= MOST
+}
+
+/// Largest share of the packets that one leg has in an ordinary call, in percent; and somewhat more.
+const MOST: usize = 70;
+
+fn used(choices: &[Choice], leg: u8) -> usize {
+    let with = choices
+        .iter()
+        .filter(|choice| choice.path.sender == LegIndex(leg));
+    with.count()
+}
+
+/// The leg that has most packets, and their share in percent.
+fn most_used(choices: &[Choice]) -> (LegIndex, usize) {
+    let most = (0..16).max_by_key(|leg| used(choices, *leg)).unwrap_or(0);
+    let share = 100 * used(choices, most) / choices.len().max(1);
+    (LegIndex(most), share)
 }
 
 const KINDS: [LegKind; 2] = [LegKind::Onion, LegKind::Turn];
@@ -175,7 +196,11 @@ fn legs_that_are_gone_and_return_are_fresh_ones() {
 /// A machine that slept: its clock has stood still, the other's has not.
 #[test]
 fn clocks_that_step_are_got_over() {
-    let steps: [(i64, i64); 4] = [
+    let steps: [(i64, i64); 8] = [
+        (0, -300_000),
+        (0, -60_000_000),
+        (300_000, 0),
+        (60_000_000, 0),
         (-5_000_000, 0),
         (0, -5_000_000),
         (5_000_000, 0),
@@ -194,6 +219,70 @@ fn clocks_that_step_are_got_over() {
                 after.last(),
                 call.scheduler.counters()
             );
+        }
+    }
+}
+
+/// While the peer's machine sleeps nothing comes of it, and its clock stands still. What all legs are then
+/// faster by is not one leg's.
+#[test]
+fn after_the_peer_slept_packets_are_shared_as_before() {
+    for kind in KINDS {
+        for legs in [2, 4, 12] {
+            for millis in [200, 500, 1_000, 2_000, 5_000, 20_000, 60_000] {
+                let mut call = Call::new(kind, legs);
+                call.run(1500);
+                call.dead = true;
+                call.run(u32::try_from(millis / 20).expect("few"));
+                call.dead = false;
+                call.theirs = -millis * 1_000;
+                call.run(150);
+                let after = call.run(100);
+                let (leg, share) = most_used(&after);
+                let said = format!("{kind:?} {legs} {millis}: {leg:?} {share} %");
+                assert!(legs == 2 || share <= MOST, "{said}");
+                // The leg with most packets dies: that is noticed as fast as in any call.
+                call.mute = Some(leg);
+                call.run(50);
+                let then = used(&call.run(50), leg.0);
+                assert!(then <= 10, "{said}, then {then} of 50");
+            }
+        }
+    }
+}
+
+/// Congestion that all legs share, as behind one guard, comes and goes.
+#[test]
+fn after_congestion_that_all_legs_shared_packets_are_shared_as_before() {
+    for kind in KINDS {
+        for legs in [4, 12] {
+            for (millis, seconds) in [
+                (100, 20),
+                (200, 20),
+                (300, 5),
+                (300, 20),
+                (500, 5),
+                (500, 20),
+                (1_000, 20),
+                (3_000, 60),
+            ] {
+                let mut call = Call::new(kind, legs);
+                call.run(1500);
+                call.slower = millis * 1_000;
+                call.run(50 * seconds);
+                call.slower = 0;
+                // A leg that is not used is measured every five seconds, and noise has been learnt.
+                call.run(if millis > 1_000 { 1_000 } else { 500 });
+                let after = call.run(100);
+                let (leg, share) = most_used(&after);
+                // Few legs with much noise are learnt anew more slowly.
+                let most = if legs == 4 { 80 } else { MOST };
+                assert!(
+                    share <= most,
+                    "{kind:?} {legs} {millis} ms for {seconds} s: {leg:?} {share} % {:?}",
+                    call.scheduler.counters()
+                );
+            }
         }
     }
 }

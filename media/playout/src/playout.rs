@@ -25,6 +25,8 @@ const GAP_FIRST: u32 = 5;
 const LOW: i64 = 40_000;
 /// So long only longer transits than any delay, and what was seen before is forgotten.
 const BEYOND: Duration = Duration::from_secs(2);
+/// Only what is shorter than the longest delay by so much ends that while.
+const BEYOND_MARGIN: Duration = Duration::from_millis(150);
 /// Beyond any clock, microseconds: 9000 years.
 const TRANSIT_MAX: i64 = 1 << 58;
 /// First copies after which the target follows what was seen instead of the start value.
@@ -133,11 +135,13 @@ impl Playout {
     /// there are only such for a while, the network or a clock has changed, and all is seen anew.
     fn is_beyond(&mut self, transit: i64, now: Timestamp) -> bool {
         let longest = micros(DELAY_MAX);
-        if self
-            .smallest()
-            .is_none_or(|smallest| transit - smallest <= longest)
-        {
-            self.beyond_since = None;
+        let above = self.smallest().map_or(0, |smallest| transit - smallest);
+        if above <= longest {
+            // About as long does not count as an end of it: packets above and below would alternate, and
+            // of those above nothing would be learnt.
+            if above <= longest - micros(BEYOND_MARGIN) {
+                self.beyond_since = None;
+            }
             return false;
         }
         let since = *self.beyond_since.get_or_insert(now);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use tacit_packet::{ArrivalReport, MediaTime};
 use tacit_types::{LegIndex, LegKind, Timestamp};
 
+use super::early::{Early, Measured, Verdict};
 use super::{Origin, Scheduler};
 use crate::blame::Accusations;
 use crate::delay;
@@ -80,28 +81,10 @@ impl Scheduler {
             local: sent.at,
             peer: arrived_at,
         });
-        let delay = origin.peer_micros(arrived_at) - origin.local_micros(sent.at);
-        let carried = |leg: &&mut Leg| sent.order > leg.born_after;
-        let mut up = self.local.get_mut(sent.path.sender).filter(carried);
-        let mut down = self.peer.get_mut(sent.path.receiver).filter(carried);
-        let forgotten = self.config.forgotten;
-        let needed = if self.config.kind == LegKind::Turn {
-            2
-        } else {
-            1
-        };
-        let mut halves: [Option<&mut delay::Delay>; 2] = [
-            up.as_mut().map(|leg| &mut leg.delay),
-            down.as_mut().map(|leg| &mut leg.delay),
-        ];
         #[expect(clippy::cast_precision_loss, reason = "microseconds of at most days")]
-        let delay = delay as f64;
-        match &mut halves {
-            [Some(up), Some(down)] => delay::measure(&mut [up, down], delay, forgotten, now),
-            // With TURN legs half a path tells nothing: the other half is gone.
-            [Some(up), None] if needed == 1 => delay::measure(&mut [up], delay, forgotten, now),
-            _ => {}
-        }
+        let delay = (origin.peer_micros(arrived_at) - origin.local_micros(sent.at)) as f64;
+        self.learn((sent, delay), now);
+        let [up, down] = self.halves(&sent);
         // Streams keep their order, so all that was sent on these legs before has arrived too, or
         // is held up on its other half.
         for leg in [up, down].into_iter().flatten() {
@@ -110,6 +93,90 @@ impl Scheduler {
             leg.acknowledged_through = leg.acknowledged_through.max(sent.order);
         }
         self.sent.skip_acknowledged();
+    }
+
+    /// The legs that carried it, as far as they are still the same ones.
+    fn halves(&mut self, sent: &Sent) -> [Option<&mut Leg>; 2] {
+        let carried = |leg: &&mut Leg| sent.order > leg.born_after;
+        [
+            self.local.get_mut(sent.path.sender).filter(carried),
+            self.peer.get_mut(sent.path.receiver).filter(carried),
+        ]
+    }
+
+    fn measure(&mut self, (sent, delay): Measured, now: Timestamp) {
+        let forgotten = self.config.forgotten;
+        let kind = self.config.kind;
+        match (
+            self.halves(&sent).map(|leg| leg.map(|leg| &mut leg.delay)),
+            kind,
+        ) {
+            ([Some(up), Some(down)], _) => delay::measure(&mut [up, down], delay, forgotten, now),
+            ([Some(up), None], LegKind::Onion) => delay::measure(&mut [up], delay, forgotten, now),
+            // With TURN legs half a path tells nothing: the other half is gone.
+            _ => {}
+        }
+    }
+
+    /// Learns from a packet what its legs take.
+    ///
+    /// What all legs have in common is not theirs: when one packet after the other comes much earlier
+    /// than expected, over several legs, the peer's clock has fallen behind, as when its machine
+    /// slept, or congestion is over that all legs shared. If that counted as theirs, whichever leg was
+    /// measured first would seem faster than the others, would have nearly all packets, and would be
+    /// believed to work, since the peer's clock lags behind what it has told.
+    ///
+    /// So a few such packets wait for each other. If all legs are faster, the constant that is in all
+    /// delays becomes another one. What is known of the legs stays, and is doubted. A peer that feigns it
+    /// gets its packets by other legs for a while.
+    fn learn(&mut self, (sent, delay): Measured, now: Timestamp) {
+        let kind = self.config.kind;
+        let known = |leg: Option<&mut Leg>| {
+            let leg = leg.filter(|leg| !leg.is_fresh());
+            leg.map(|leg| (leg.delay.mean(), leg.delay.noise()))
+        };
+        let (expected, noise) = match (self.halves(&sent).map(known), kind) {
+            ([Some(up), None], LegKind::Onion) => up,
+            ([Some(up), Some(down)], LegKind::Turn) => (up.0 + down.0, up.1.max(down.1)),
+            _ => return self.measure((sent, delay), now),
+        };
+        let by = expected - delay;
+        let by = Early::is_early(by, noise).then_some(by);
+        if by.is_none() && self.early.is_empty() {
+            return self.measure((sent, delay), now);
+        }
+        let legs = [&self.local, &self.peer].map(|legs| legs.as_slice().len());
+        match self.early.note((sent, delay), by, kind, legs) {
+            Verdict::Wait => {}
+            Verdict::Believe(early) => {
+                early.packets().for_each(|packet| self.measure(packet, now));
+            }
+            Verdict::AllAreFaster(by, early) => {
+                let shift = self.shift(by, now);
+                early
+                    .packets()
+                    .for_each(|(sent, delay)| self.measure((sent, delay + shift), now));
+            }
+        }
+    }
+
+    /// All that is measured from now on takes longer by `by`, to the clock's precision, which is returned,
+    /// microseconds.
+    fn shift(&mut self, by: f64, now: Timestamp) -> f64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "what is early is so by a positive number of ticks, and a clock has no more"
+        )]
+        let ticks = (by / MediaTime::TICK_MICROS as f64) as u32;
+        if let Some(origin) = &mut self.origin {
+            origin.peer = MediaTime(origin.peer.0.wrapping_sub(ticks));
+        }
+        for leg in self.local.iter_mut().chain(self.peer.iter_mut()) {
+            leg.delay.doubt(now);
+        }
+        self.counters.shifted += 1;
+        f64::from(ticks) * MediaTime::TICK_MICROS as f64
     }
 
     /// All that arrived before `sent_at` has been reported by now; what has not is late.
@@ -147,6 +214,7 @@ impl Scheduler {
         self.origin = None;
         self.horizon = 0;
         self.last_feedback = Some(now);
+        self.early = Early::default();
         self.sent.forget();
         for leg in self.local.iter_mut().chain(self.peer.iter_mut()) {
             leg.delay = delay::Delay::unknown();

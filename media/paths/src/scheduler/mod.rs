@@ -1,6 +1,7 @@
 //! The scheduler: a function of its state, what it is told, the time and a seed.
 
 mod choose;
+mod early;
 mod feedback;
 mod status;
 mod words;
@@ -18,6 +19,7 @@ use crate::leg::{Fate, Leg, Legs, Side};
 use crate::pairs::Pairs;
 use crate::round_trip::{RoundTrip, RoundTrips};
 use crate::sent::SentLog;
+use early::Early;
 
 /// Why a packet takes its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +65,9 @@ pub struct Counters {
     pub impossible: u64,
     /// Packets whose `sent_at` cannot be.
     pub impossible_clock: u64,
+    /// How often all legs were found to be faster by as much at once, which changes nothing between
+    /// them: the peer's clock fell behind, or congestion is over that all shared.
+    pub shifted: u64,
 }
 
 /// Decides which leg each packet takes, and learns from the peer's reports.
@@ -84,6 +89,7 @@ pub struct Scheduler {
     last_feedback: Option<Timestamp>,
     first_sent: Option<Timestamp>,
     round_trips: RoundTrips,
+    early: Early,
     counters: Counters,
 }
 
@@ -111,6 +117,7 @@ impl Scheduler {
             last_feedback: None,
             first_sent: None,
             round_trips: RoundTrips::default(),
+            early: Early::default(),
             counters: Counters::default(),
         }
     }
