@@ -3,8 +3,8 @@
 //! A trace says how long packets took beyond a floor, at the spacing at which it was recorded. It
 //! cannot tell what another spacing would have done.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ const DELAY_MAX: f64 = 120_000.0;
 const BYTES_MAX: u64 = 128 << 20;
 
 const HEADER: &str = "at_ms,extra_delay_ms";
+/// What some programs begin a file of text with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Why traces cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,9 @@ pub enum TraceError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
+    /// A folder, a device, a pipe: reading it may never end.
+    #[error("is not a plain file: remove it, or move it to another folder")]
+    NotFile,
     /// No bytes.
     #[error("is empty")]
     Empty,
@@ -74,17 +79,26 @@ pub enum Problem {
     #[error("line {0}: at_ms is not later than the line before")]
     Order(usize),
     /// Nothing for a long time.
-    #[error("line {0}: a gap of {1:.0} ms, more than 10 s: split the file there")]
+    #[error("line {0}: a gap of {gap} ms, more than 10 s: split the file there", gap = short(*.1))]
     Gap(usize, f64),
     /// Below zero.
     #[error("line {0}: negative delay")]
     Negative(usize),
     /// Above two minutes.
-    #[error("line {0}: a delay of {1:.0} ms, more than 2 minutes")]
+    #[error("line {0}: a delay of {delay} ms, more than 2 minutes", delay = short(*.1))]
     Absurd(usize, f64),
     /// Too short to draw from.
     #[error("lasts {0:.0} ms: at least 1 s is needed")]
     Short(f64),
+}
+
+/// Whole milliseconds, or of what no clock says, how many digits there would be.
+fn short(ms: f64) -> String {
+    if ms < 1e12 {
+        format!("{ms:.0}")
+    } else {
+        format!("{ms:.1e}")
+    }
 }
 
 /// One recorded circuit.
@@ -100,6 +114,7 @@ impl Trace {
     /// # Errors
     /// Says what is wrong, and in which line.
     pub fn parse(text: &str) -> Result<Self, Problem> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut lines = text.lines().enumerate();
         let (_, header) = lines.next().ok_or(Problem::Empty)?;
         if header.trim() != HEADER {
@@ -268,10 +283,17 @@ fn read(path: &Path) -> Result<Arc<Trace>, TraceError> {
         path: path.to_owned(),
         what,
     };
-    if fs::metadata(path).map_err(failed)?.len() > BYTES_MAX {
+    // Before it is opened, which already waits where a pipe has no writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(wrong(Problem::NotFile));
+    }
+    // What the system says of a file's length need not be true: only what is read counts.
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    let read = file.take(BYTES_MAX + 1).read_to_string(&mut text);
+    if read.map_err(failed)? as u64 > BYTES_MAX {
         return Err(wrong(Problem::Large));
     }
-    let text = fs::read_to_string(path).map_err(failed)?;
     Trace::parse(&text).map(Arc::new).map_err(wrong)
 }
 
