@@ -337,6 +337,35 @@ fn what_is_broken_off_leaves_whole_lines() {
     );
 }
 
+/// As `| head -1` does.
+#[test]
+fn who_has_read_enough_ends_it_without_a_complaint() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = folder.path().join("calls.jsonl").display().to_string();
+    let both = "--calls 1 --minutes 0.2 --quiet --strategies single,tacit";
+    said(&bench(&format!("run {both} --output {lines}")));
+    for arguments in [
+        format!("run {both}"),
+        format!("compare {both}"),
+        format!("compare {both} --json"),
+        format!("report {lines}"),
+        format!("report {lines} --json"),
+    ] {
+        // Nobody reads from the beginning on.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_tacit-bench"))
+            .args(arguments.split_whitespace())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {told}");
+        assert!(told.is_empty(), "{arguments}: {told}");
+    }
+}
+
 /// The same call again would make intervals narrower than they are.
 #[test]
 fn a_call_counts_once_and_what_is_broken_off_is_told() {
