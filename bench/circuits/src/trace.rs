@@ -3,6 +3,7 @@
 //! A trace says how long packets took beyond a floor, at the spacing at which it was recorded. It
 //! cannot tell what another spacing would have done.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ const DELAY_MAX: f64 = 120_000.0;
 const BYTES_MAX: u64 = 128 << 20;
 
 const HEADER: &str = "at_ms,extra_delay_ms";
+/// Where FNV-1a begins.
+const FNV_BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
 /// What some programs begin a file of text with.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -158,12 +161,28 @@ impl Trace {
         self.points.last().map_or(0.0, |(at, _)| *at)
     }
 
+    /// A number for what is in it, which goes on from that of others.
+    fn fingerprint(&self, others: u64) -> u64 {
+        let mut hash = fnv(others, self.points.len() as u64);
+        for (at, extra) in &self.points {
+            hash = fnv(fnv(hash, at.to_bits()), extra.to_bits());
+        }
+        hash
+    }
+
     /// Extra delay of the packet sent last up to `at`, which is taken modulo the length; ms.
     fn extra(&self, at: f64) -> f64 {
         let at = at.rem_euclid(self.length());
         let after = self.points.partition_point(|(sent, _)| *sent <= at);
         self.points[after.saturating_sub(1)].1
     }
+}
+
+/// FNV-1a of 64 bits, which is the same with every compiler and on every machine.
+fn fnv(hash: u64, number: u64) -> u64 {
+    number.to_le_bytes().iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn point(line: &str, number: usize) -> Result<(f64, f64), Problem> {
@@ -191,10 +210,20 @@ pub enum Part {
     Scoring,
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tuning => "tuning",
+            Self::Scoring => "scoring",
+        })
+    }
+}
+
 /// All traces of a folder, in two halves.
 #[derive(Clone, Debug)]
 pub struct Traces {
     halves: [Vec<Arc<Trace>>; 2],
+    fingerprint: u64,
 }
 
 impl Traces {
@@ -228,10 +257,21 @@ impl Traces {
         for last in (1..traces.len()).rev() {
             traces.swap(last, random.below(last + 1));
         }
+        let all = traces.iter();
+        let fingerprint = all.fold(FNV_BEGIN, |hash, trace| trace.fingerprint(hash));
         let scoring = traces.split_off(traces.len() / 2);
         Self {
             halves: [traces, scoring],
+            fingerprint,
         }
+    }
+
+    /// A number for what is in these traces, all of them, in the order in which they are drawn from: it is
+    /// the same as long as a seed stands for the same circuits. The folder's name and the order in which
+    /// the system lists files do not count.
+    #[must_use]
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// How many traces a half has.

@@ -156,3 +156,23 @@ fn no_more_is_read_than_the_limit() {
     file.set_len(128 << 20).expect("shrinks");
     assert_eq!(problem_of(folder.path()), Problem::Header);
 }
+
+/// Which circuits a seed stands for depends on the contents and, by the files' names, on their order.
+#[test]
+fn other_traces_have_another_fingerprint() {
+    let of = |names: [&str; 3], last: &str| {
+        let folder = tempfile::tempdir().expect("has a place");
+        for (name, extra) in names.iter().zip(["5", "6", last]) {
+            let text = format!("at_ms,extra_delay_ms\n0,{extra}\n1000,9\n2000,3\n");
+            fs::write(folder.path().join(name), text).expect("writes");
+        }
+        let traces = Traces::read(folder.path(), 1).expect("reads");
+        traces.fingerprint()
+    };
+    let names = ["a.csv", "b.csv", "c.csv"];
+    // Kept in files that later versions read.
+    assert_eq!(of(names, "7"), 0x3868_806c_a061_1b6c);
+    assert_eq!(of(["1.csv", "2.csv", "30.csv"], "7"), of(names, "7"));
+    assert_ne!(of(names, "7.5"), of(names, "7"));
+    assert_ne!(of(["c.csv", "b.csv", "a.csv"], "7"), of(names, "7"));
+}
