@@ -242,7 +242,8 @@ fn trace(command: TraceCommand) -> Result<(), Failure> {
             folder,
             count,
             seconds,
+            congestion,
             seed,
-        } => traces::make(&folder, count, seconds, seed),
+        } => traces::make(&folder, (count, seconds), congestion, seed),
     }
 }
