@@ -127,7 +127,8 @@ pub(crate) struct Scene {
     #[arg(long)]
     no_nagle: bool,
     /// Recorded delays instead of the model's: a folder of CSV files with at_ms,extra_delay_ms. They
-    /// cannot judge packet spacing.
+    /// cannot judge packet spacing, and over them --correlation, --clients, --delayed-acks and --no-nagle
+    /// change nothing.
     #[arg(long, value_name = "DIR")]
     traces: Option<PathBuf>,
     /// Use the half of the traces that is for tuning, not the one for scoring.
