@@ -3,8 +3,9 @@
 //! A trace says how long packets took beyond a floor, at the spacing at which it was recorded. It
 //! cannot tell what another spacing would have done.
 
-use std::fs;
-use std::io;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,10 @@ const DELAY_MAX: f64 = 120_000.0;
 const BYTES_MAX: u64 = 128 << 20;
 
 const HEADER: &str = "at_ms,extra_delay_ms";
+/// Where FNV-1a begins.
+const FNV_BEGIN: u64 = 0xcbf2_9ce4_8422_2325;
+/// What some programs begin a file of text with.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Why traces cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +60,9 @@ pub enum TraceError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
+    /// A folder, a device, a pipe: reading it may never end.
+    #[error("is not a plain file: remove it, or move it to another folder")]
+    NotFile,
     /// No bytes.
     #[error("is empty")]
     Empty,
@@ -74,17 +82,26 @@ pub enum Problem {
     #[error("line {0}: at_ms is not later than the line before")]
     Order(usize),
     /// Nothing for a long time.
-    #[error("line {0}: a gap of {1:.0} ms, more than 10 s: split the file there")]
+    #[error("line {0}: a gap of {gap} ms, more than 10 s: split the file there", gap = short(*.1))]
     Gap(usize, f64),
     /// Below zero.
     #[error("line {0}: negative delay")]
     Negative(usize),
     /// Above two minutes.
-    #[error("line {0}: a delay of {1:.0} ms, more than 2 minutes")]
+    #[error("line {0}: a delay of {delay} ms, more than 2 minutes", delay = short(*.1))]
     Absurd(usize, f64),
     /// Too short to draw from.
     #[error("lasts {0:.0} ms: at least 1 s is needed")]
     Short(f64),
+}
+
+/// Whole milliseconds, or of what no clock says, how many digits there would be.
+fn short(ms: f64) -> String {
+    if ms < 1e12 {
+        format!("{ms:.0}")
+    } else {
+        format!("{ms:.1e}")
+    }
 }
 
 /// One recorded circuit.
@@ -100,6 +117,7 @@ impl Trace {
     /// # Errors
     /// Says what is wrong, and in which line.
     pub fn parse(text: &str) -> Result<Self, Problem> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut lines = text.lines().enumerate();
         let (_, header) = lines.next().ok_or(Problem::Empty)?;
         if header.trim() != HEADER {
@@ -143,12 +161,28 @@ impl Trace {
         self.points.last().map_or(0.0, |(at, _)| *at)
     }
 
+    /// A number for what is in it, which goes on from that of others.
+    fn fingerprint(&self, others: u64) -> u64 {
+        let mut hash = fnv(others, self.points.len() as u64);
+        for (at, extra) in &self.points {
+            hash = fnv(fnv(hash, at.to_bits()), extra.to_bits());
+        }
+        hash
+    }
+
     /// Extra delay of the packet sent last up to `at`, which is taken modulo the length; ms.
     fn extra(&self, at: f64) -> f64 {
         let at = at.rem_euclid(self.length());
         let after = self.points.partition_point(|(sent, _)| *sent <= at);
         self.points[after.saturating_sub(1)].1
     }
+}
+
+/// FNV-1a of 64 bits, which is the same with every compiler and on every machine.
+fn fnv(hash: u64, number: u64) -> u64 {
+    number.to_le_bytes().iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn point(line: &str, number: usize) -> Result<(f64, f64), Problem> {
@@ -176,10 +210,20 @@ pub enum Part {
     Scoring,
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tuning => "tuning",
+            Self::Scoring => "scoring",
+        })
+    }
+}
+
 /// All traces of a folder, in two halves.
 #[derive(Clone, Debug)]
 pub struct Traces {
     halves: [Vec<Arc<Trace>>; 2],
+    fingerprint: u64,
 }
 
 impl Traces {
@@ -213,10 +257,21 @@ impl Traces {
         for last in (1..traces.len()).rev() {
             traces.swap(last, random.below(last + 1));
         }
+        let all = traces.iter();
+        let fingerprint = all.fold(FNV_BEGIN, |hash, trace| trace.fingerprint(hash));
         let scoring = traces.split_off(traces.len() / 2);
         Self {
             halves: [traces, scoring],
+            fingerprint,
         }
+    }
+
+    /// A number for what is in these traces, all of them, in the order in which they are drawn from: it is
+    /// the same as long as a seed stands for the same circuits. The folder's name and the order in which
+    /// the system lists files do not count.
+    #[must_use]
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
     }
 
     /// How many traces a half has.
@@ -268,10 +323,17 @@ fn read(path: &Path) -> Result<Arc<Trace>, TraceError> {
         path: path.to_owned(),
         what,
     };
-    if fs::metadata(path).map_err(failed)?.len() > BYTES_MAX {
+    // Before it is opened, which already waits where a pipe has no writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(wrong(Problem::NotFile));
+    }
+    // What the system says of a file's length need not be true: only what is read counts.
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    let read = file.take(BYTES_MAX + 1).read_to_string(&mut text);
+    if read.map_err(failed)? as u64 > BYTES_MAX {
         return Err(wrong(Problem::Large));
     }
-    let text = fs::read_to_string(path).map_err(failed)?;
     Trace::parse(&text).map(Arc::new).map_err(wrong)
 }
 

@@ -127,13 +127,14 @@ pub(crate) struct Scene {
     #[arg(long)]
     no_nagle: bool,
     /// Recorded delays instead of the model's: a folder of CSV files with at_ms,extra_delay_ms. They
-    /// cannot judge packet spacing.
+    /// cannot judge packet spacing, and over them --correlation, --clients, --delayed-acks and --no-nagle
+    /// change nothing.
     #[arg(long, value_name = "DIR")]
     traces: Option<PathBuf>,
     /// Use the half of the traces that is for tuning, not the one for scoring.
     #[arg(long, requires = "traces")]
     tuning: bool,
-    /// Strategies, separated by commas. Two more can be asked for that are no contestants, since no call
+    /// Strategies, separated by commas; each is simulated once. Two more can be asked for that are no contestants, since no call
     /// can know what they do: told-levels and told-stalls are tacit's scheduler over tacit's circuits,
     /// told by the simulator at every moment how long each circuit's queues are over seconds and
     /// minutes; and told-stalls which stalls have begun, too. told-stalls-150 hears it 150 ms late. They
@@ -313,6 +314,10 @@ pub(crate) enum TraceCommand {
         folder: PathBuf,
     },
     /// Writes circuits of the model as traces: 50 packets a second, delay above each one's smallest.
+    ///
+    /// One direction of a circuit each, both ends in Germany (de), with Nagle's algorithm on the first and
+    /// the last hop for each circuit by itself, as the fit of the model has it. With `--congestion 1` they
+    /// are of today's network (2025), to which the model is fitted.
     Make {
         /// The folder; it must not exist.
         folder: PathBuf,
@@ -322,6 +327,10 @@ pub(crate) enum TraceCommand {
         /// Length of each.
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
         seconds: u32,
+        /// How many times the congestion of 2025 there is. The default is that of simulated calls, whose
+        /// network is that of Donar's measurements.
+        #[arg(long, value_name = "FACTOR", default_value_t = tacit_circuits::CONGESTION, value_parser = congestion)]
+        congestion: f64,
         /// What they are drawn from.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -354,6 +363,10 @@ fn minutes(text: &str) -> Result<f64, String> {
 
 fn share(text: &str) -> Result<f64, String> {
     number(text, 0.0, 1.0)
+}
+
+fn congestion(text: &str) -> Result<f64, String> {
+    number(text, 0.0, 100.0)
 }
 
 fn stretch(text: &str) -> Result<f64, String> {

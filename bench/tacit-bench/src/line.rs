@@ -1,13 +1,18 @@
 //! One simulated call, as one line of JSON.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use tacit_circuits::strategies::Kind;
-use tacit_circuits::{Client, Clients, Delays, LONGEST, MODEL, Mode, Place, VERSION};
+use tacit_circuits::{Client, Clients, Delays, LONGEST, MODEL, Mode, Part, Place, Traces, VERSION};
 
 use crate::sim::{Contender, Plan};
 
 /// Version of the lines' layout.
 pub const SCHEMA: u32 = 1;
+
+/// Why a line of an older version over recorded delays cannot be read.
+pub const WHICH_TRACES: &str = "an older tacit-bench wrote this line, which does not say over which recorded \
+traces the call was: simulate it again";
 
 /// Under what a call was simulated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,29 +37,67 @@ pub struct Setting {
     pub minutes: f64,
     /// Circuits a side (`turn`) or in all (`onion`); `single` takes one of them, `torfone` two.
     pub legs: usize,
-    /// Share of stall time that circuits behind a guard share.
-    pub correlation: f64,
+    /// Share of stall time that circuits behind a guard share. This and what else the model alone has is
+    /// `None` with recorded delays, which have in them whatever it was where they were recorded.
+    pub correlation: Option<f64>,
     /// Guards a side.
     pub guards: usize,
     /// Budget in each direction.
     pub cells_per_s: u32,
     /// Which Tor client strategies have: `own`, `tacit`, `c-tor`.
-    pub clients: String,
+    pub clients: Option<String>,
     /// Whether Tacit's client acknowledges at once.
-    pub quick_ack: bool,
+    pub quick_ack: Option<bool>,
     /// Whether Nagle's algorithm is on wherever nobody turns it off.
-    pub nagle: bool,
+    pub nagle: Option<bool>,
     /// How many times the congestion of the model's year there is.
-    pub congestion: f64,
+    pub congestion: Option<f64>,
     /// What stretches the floors.
     pub floor_factor: f64,
     /// Whether bad circuits are replaced in the course of the call: by `tacit`, and for `oracle` and
     /// `bound` by the same ones at the same times.
     pub replace: bool,
-    /// Whether delays were recorded instead of modelled.
-    pub traces: bool,
+    /// The recorded delays that there were instead of modelled ones. Lines of older versions have `false`
+    /// for none.
+    #[serde(deserialize_with = "none_or_traces")]
+    pub traces: Option<TraceSet>,
     /// What all calls are drawn from.
     pub seed: u64,
+}
+
+/// Which recorded delays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceSet {
+    /// Of what is in all files, in the order of their names.
+    pub hash: String,
+    /// How many files there are, of both halves.
+    pub files: usize,
+    /// From which of them circuits are drawn: `scoring` or `tuning`.
+    pub half: String,
+}
+
+impl TraceSet {
+    fn of(traces: &Traces, half: Part) -> Self {
+        Self {
+            hash: format!("{:016x}", traces.fingerprint()),
+            files: traces.count(Part::Tuning) + traces.count(Part::Scoring),
+            half: half.to_string(),
+        }
+    }
+}
+
+fn none_or_traces<'de, D: Deserializer<'de>>(from: D) -> Result<Option<TraceSet>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Said {
+        Set(TraceSet),
+        Any(bool),
+    }
+    match Option::<Said>::deserialize(from)? {
+        None | Some(Said::Any(false)) => Ok(None),
+        Some(Said::Set(set)) => Ok(Some(set)),
+        Some(Said::Any(true)) => Err(D::Error::custom(WHICH_TRACES)),
+    }
 }
 
 impl Setting {
@@ -63,6 +106,10 @@ impl Setting {
     pub fn new(plan: &Plan, contender: Contender) -> Self {
         let scenario = plan.scenario_of(contender);
         let place = |place: Place| place.to_string();
+        let traces = scenario.traces.as_ref();
+        // What only circuits of the model have.
+        let modelled = traces.is_none();
+        let congestion = (100.0 * scenario.params.queue / MODEL.queue).round() / 100.0;
         Self {
             schema: SCHEMA,
             simulated: true,
@@ -74,16 +121,16 @@ impl Setting {
             to: place(scenario.places[1]),
             minutes: scenario.length.as_secs_f64() / 60.0,
             legs: scenario.legs,
-            correlation: scenario.correlation,
+            correlation: modelled.then_some(scenario.correlation),
             guards: scenario.guards,
             cells_per_s: plan.cells_of(contender),
-            clients: clients_name(scenario.clients).to_owned(),
-            quick_ack: scenario.quick_ack,
-            nagle: scenario.nagle,
-            congestion: (100.0 * scenario.params.queue / MODEL.queue).round() / 100.0,
+            clients: modelled.then(|| clients_name(scenario.clients).to_owned()),
+            quick_ack: modelled.then_some(scenario.quick_ack),
+            nagle: modelled.then_some(scenario.nagle),
+            congestion: modelled.then_some(congestion),
             floor_factor: scenario.floor_factor,
             replace: contender.replaces(&scenario),
-            traces: scenario.traces.is_some(),
+            traces: traces.map(|(traces, half)| TraceSet::of(traces, *half)),
             seed: plan.seed,
         }
     }

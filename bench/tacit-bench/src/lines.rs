@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use tacit_bench::line::{CallLine, SCHEMA};
+use tacit_bench::line::{CallLine, SCHEMA, WHICH_TRACES};
 
 use crate::Failure;
 use crate::file;
@@ -86,6 +86,9 @@ impl Read {
                 }
                 Err(error) if error.is_eof() && !line.ends_with('\n') => {
                     self.notes.push(wrong(&"broken off, and left out"));
+                }
+                Err(error) if error.to_string().contains(WHICH_TRACES) => {
+                    return Err(wrong(&WHICH_TRACES).into());
                 }
                 Err(error) => {
                     let column = error.column();

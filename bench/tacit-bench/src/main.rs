@@ -94,7 +94,7 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
         if let Some(mut row) = Row::of(&calls) {
             row.cpu_percent = args.cpu.then_some(cpu);
             if args.json {
-                println!("{}", serde_json::to_string(&row)?);
+                json_line(&row)?;
             }
             rows.push(row);
         }
@@ -114,6 +114,12 @@ fn compare(args: &CompareArgs) -> Result<ExitCode, Failure> {
     Ok(args
         .fail_above
         .map_or(ExitCode::SUCCESS, |limit| regressed(&rows, limit)))
+}
+
+/// Prints a row as a line of JSON. `println!` would panic when nobody reads any more.
+fn json_line(row: &Row) -> Result<(), Failure> {
+    let text = serde_json::to_string(row)?;
+    Ok(writeln!(std::io::stdout(), "{text}")?)
 }
 
 /// Whether tacit is worse than it may be, which is told.
@@ -221,7 +227,7 @@ fn report(args: &ReportArgs) -> Result<(), Failure> {
         .collect();
     if args.json {
         for row in &rows {
-            println!("{}", serde_json::to_string(row)?);
+            json_line(row)?;
         }
     } else {
         output::table(&rows, &mut std::io::stdout().lock())?;
@@ -236,7 +242,8 @@ fn trace(command: TraceCommand) -> Result<(), Failure> {
             folder,
             count,
             seconds,
+            congestion,
             seed,
-        } => traces::make(&folder, count, seconds, seed),
+        } => traces::make(&folder, (count, seconds), congestion, seed),
     }
 }

@@ -111,7 +111,8 @@ fn cells(row: &Row) -> [String; 16] {
     ]
 }
 
-/// One line a strategy, with a header. An empty field is infinite or was not measured.
+/// One line a strategy, with a header. An empty field is infinite, was not measured or does not
+/// apply.
 pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
@@ -124,6 +125,9 @@ pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     for row in rows {
         let s = &row.setting;
         let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+        let yes = |value: Option<bool>| value.map(|v| v.to_string()).unwrap_or_default();
+        let traces = s.traces.as_ref();
+        let traces = traces.map(|of| format!("{} half of {} files {}", of.half, of.files, of.hash));
         let pesq = |value: fn(&Pesq) -> f64| number(row.pesq.as_ref().map(value));
         let below = |limit: &str| number(row.share_mouth_to_ear_p99_below.get(limit).copied());
         let ear = |ear: &EarMs| [ear.p50, ear.p95_median_call, ear.p99_median_call].map(number);
@@ -144,16 +148,16 @@ pub(crate) fn csv(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
             s.minutes.to_string(),
             row.calls.to_string(),
             s.legs.to_string(),
-            s.correlation.to_string(),
+            number(s.correlation),
             s.guards.to_string(),
             s.cells_per_s.to_string(),
-            s.clients.clone(),
-            s.quick_ack.to_string(),
-            s.nagle.to_string(),
-            s.congestion.to_string(),
+            s.clients.clone().unwrap_or_default(),
+            yes(s.quick_ack),
+            yes(s.nagle),
+            number(s.congestion),
             s.floor_factor.to_string(),
             s.replace.to_string(),
-            s.traces.to_string(),
+            traces.unwrap_or_default(),
             s.seed.to_string(),
             number(row.network_ms.p50),
             number(row.network_ms.p99_median_call),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::line::{CallLine, Millis, Setting};
+use crate::line::{CallLine, Millis, Setting, TraceSet};
 use crate::sim::round;
 use crate::summary::{median_interval, quantile, share};
 
@@ -152,31 +152,29 @@ impl Row {
     #[must_use]
     pub fn caption(&self) -> String {
         let s = &self.setting;
-        let what = if s.traces {
-            format!("recorded traces ({})", s.model)
-        } else {
-            s.model.clone()
-        };
-        let clients = match s.clients.as_str() {
-            "own" => String::new(),
-            clients => format!(", Tor client {clients}"),
-        };
-        let acks = if s.quick_ack { "" } else { ", delayed acks" };
-        let nagle = if s.nagle { "" } else { ", no Nagle" };
-        let floor = if s.floor_factor == 1.0 {
-            String::new()
-        } else {
-            format!(", floors × {}", s.floor_factor)
+        let what = match &s.traces {
+            // The hash, since tables of different recordings are never the same table.
+            Some(TraceSet { hash, files, half }) => format!(
+                "recorded traces ({files} files, {half} half) {hash} over floors of {}",
+                s.model
+            ),
+            None => s.model.clone(),
         };
         // What waits in a recording is in its delays.
-        let congestion = if s.traces {
-            String::new()
-        } else {
-            format!(", congestion × {}", s.congestion)
-        };
+        let congestion = s.congestion.map(|times| format!(", congestion × {times}"));
+        let correlation = s.correlation.map(|share| format!(", correlation {share}"));
+        let clients = s.clients.as_ref().filter(|clients| *clients != "own");
+        let clients = clients.map(|clients| format!(", Tor client {clients}"));
+        let acks = (s.quick_ack == Some(false)).then(|| ", delayed acks".to_owned());
+        let nagle = (s.nagle == Some(false)).then(|| ", no Nagle".to_owned());
+        let floor = (s.floor_factor != 1.0).then(|| format!(", floors × {}", s.floor_factor));
+        let more: String = [congestion, correlation, clients, acks, nagle, floor]
+            .into_iter()
+            .flatten()
+            .collect();
         format!(
-            "{what}: {} calls of {} min, {} to {}, {}{congestion}, correlation {}{clients}{acks}{nagle}{floor}, seed {}",
-            self.calls, s.minutes, s.from, s.to, s.mode, s.correlation, s.seed
+            "{what}: {} calls of {} min, {} to {}, {}{more}, seed {}",
+            self.calls, s.minutes, s.from, s.to, s.mode, s.seed
         )
     }
 

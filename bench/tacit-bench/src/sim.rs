@@ -31,7 +31,7 @@ impl Contender {
     }
 
     /// Every strategy with the production playout; `donar-double` also with its own, and `single`
-    /// with the same, as plain programs have it.
+    /// with the same, as plain programs have it. Who is named twice is no other contender.
     #[must_use]
     pub fn all_of(strategies: &[Kind]) -> Vec<Self> {
         let with = |strategy: &Kind| {
@@ -40,7 +40,9 @@ impl Contender {
             let own = plain.then_some(Self::new(*strategy, Buffer::DONAR));
             [Some(ours), own].into_iter().flatten()
         };
-        strategies.iter().flat_map(with).collect()
+        let first = |(place, strategy): &(usize, &Kind)| !strategies[..*place].contains(strategy);
+        let each = strategies.iter().enumerate().filter(first);
+        each.flat_map(|(_, strategy)| with(strategy)).collect()
     }
 
     const fn is_donars(self) -> bool {

@@ -1,10 +1,11 @@
 //! `trace`: folders of recorded delays.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use tacit_circuits::{
-    CONGESTION, Circuit, Direction, MODEL, Part, Place, Seeds, Setting, Traces, random,
+    Circuit, Direction, MODEL, Part, Place, Seeds, Setting, Traces, VERSION, random,
 };
 use tacit_types::Timestamp;
 
@@ -16,22 +17,29 @@ const INTERVAL: u64 = 20_000;
 
 pub(crate) fn check(folder: &Path) -> Result<(), Failure> {
     let traces = Traces::read(folder, TRACES_SPLIT)?;
-    println!(
+    writeln!(
+        io::stdout(),
         "{}: {} traces for tuning, {} for scoring. They cannot judge packet spacing: a recorded delay is that of the spacing it was recorded at.",
         folder.display(),
         traces.count(Part::Tuning),
         traces.count(Part::Scoring)
-    );
+    )?;
     Ok(())
 }
 
-pub(crate) fn make(folder: &Path, count: u32, seconds: u32, seed: u64) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+/// Writes so many circuits of so many seconds.
+pub(crate) fn make(
+    folder: &Path,
+    (count, seconds): (u32, u32),
+    congestion: f64,
+    seed: u64,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
     if folder.exists() {
         return Err(format!("{}: is there already; name a new folder", folder.display()).into());
     }
     fs::create_dir(folder).map_err(failed)?;
-    let params = MODEL.congested(CONGESTION);
+    let params = MODEL.congested(congestion);
     let setting = Setting::between(Place::De, Place::De);
     for number in 0..count {
         let own = random::derive(seed, u64::from(number));
@@ -61,9 +69,10 @@ pub(crate) fn make(folder: &Path, count: u32, seconds: u32, seed: u64) -> Result
         let path = folder.join(format!("circuit-{number:05}.csv"));
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    println!(
-        "{count} simulated circuits of {seconds} s in {}",
+    writeln!(
+        io::stdout(),
+        "{count} simulated circuits of {seconds} s in {}: {VERSION}, both ends in Germany, {congestion} times the congestion of 2025, Nagle's algorithm on the first and the last hop as in the fit",
         folder.display()
-    );
+    )?;
     Ok(())
 }

@@ -4,32 +4,11 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-fn bench(arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tacit-bench"))
-        .args(arguments.split_whitespace())
-        .output()
-        .unwrap()
-}
+mod common;
 
-fn said(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn complaint(arguments: &str) -> String {
-    let output = bench(arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments}");
-    assert!(output.stdout.is_empty());
-    String::from_utf8(output.stderr).unwrap()
-}
-
-const SMALL: &str = "--calls 3 --minutes 0.5 --quiet";
+use common::{SMALL, bench, complaint, said};
 
 #[test]
 fn same_seed_same_bytes_whatever_the_number_of_threads() {
@@ -270,31 +249,6 @@ fn files_of_calls_that_are_none_are_refused_with_their_line() {
     }
 }
 
-#[test]
-fn traces_that_were_made_can_be_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let traces = folder.path().join("traces");
-    let traces = traces.to_str().unwrap();
-    said(&bench(&format!(
-        "trace make {traces} --count 6 --seconds 40"
-    )));
-    assert!(said(&bench(&format!("trace check {traces}"))).contains("3 traces for tuning"));
-    let row = said(&bench(&format!(
-        "compare {SMALL} --traces {traces} --strategies tacit --json"
-    )));
-    assert!(row.contains("\"traces\":true"));
-    assert!(complaint(&format!("trace make {traces}")).contains("is there already"));
-    fs::write(
-        folder.path().join("traces/bad.csv"),
-        "at_ms,extra_delay_ms\n0,-1\n",
-    )
-    .unwrap();
-    assert!(
-        complaint(&format!("compare {SMALL} --traces {traces}"))
-            .contains("bad.csv: line 2: negative delay")
-    );
-}
-
 /// Broken off by a signal: whole lines in order, and the older file as it was. Not SIGINT, which a test
 /// that was started in the background may have inherited to be ignored.
 #[test]
@@ -335,6 +289,35 @@ fn what_is_broken_off_leaves_whole_lines() {
         output.status.success() && said.contains("not finished"),
         "{said}"
     );
+}
+
+/// As `| head -1` does.
+#[test]
+fn who_has_read_enough_ends_it_without_a_complaint() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = folder.path().join("calls.jsonl").display().to_string();
+    let both = "--calls 1 --minutes 0.2 --quiet --strategies single,tacit";
+    said(&bench(&format!("run {both} --output {lines}")));
+    for arguments in [
+        format!("run {both}"),
+        format!("compare {both}"),
+        format!("compare {both} --json"),
+        format!("report {lines}"),
+        format!("report {lines} --json"),
+    ] {
+        // Nobody reads from the beginning on.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_tacit-bench"))
+            .args(arguments.split_whitespace())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {told}");
+        assert!(told.is_empty(), "{arguments}: {told}");
+    }
 }
 
 /// The same call again would make intervals narrower than they are.
@@ -429,17 +412,14 @@ fn the_table_says_what_its_lines_differ_in() {
 }
 
 #[test]
-fn few_traces_are_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let traces = folder.path().join("traces").display().to_string();
-    said(&bench(&format!(
-        "trace make {traces} --count 4 --seconds 20"
-    )));
-    let with = |legs: u8| {
-        let arguments =
-            format!("compare {SMALL} --traces {traces} --strategies tacit --legs {legs}");
-        String::from_utf8(bench(&arguments).stderr).unwrap()
+fn who_is_named_twice_is_simulated_once() {
+    let rows = |names: &str| {
+        let rows = said(&bench(&format!(
+            "compare {SMALL} --json --strategies {names}"
+        )));
+        rows.lines().map(str::to_owned).collect::<Vec<String>>()
     };
-    assert!(with(12).contains("12 legs are drawn from 2 traces"));
-    assert!(with(2).is_empty());
+    let twice = rows("tacit,single,tacit,single");
+    assert_eq!(twice.len(), 3, "single has two buffers");
+    assert_eq!(twice, rows("tacit,single"));
 }
