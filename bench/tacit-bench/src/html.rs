@@ -138,7 +138,7 @@ pub fn ear_p99(call: &CallLine) -> Option<f64> {
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:96rem;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;font-size:.8rem}td,th{white-space:nowrap;padding:.3rem .4rem;border-bottom:1px solid #ddd;text-align:right}\
-th{vertical-align:bottom;white-space:normal}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}table.fit td{white-space:normal;text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
+th{vertical-align:bottom;white-space:normal}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}table.fit td,table.fit th{white-space:normal;text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
 
 fn table(rows: &[&Row]) -> String {
     const HEAD: [&str; 17] = [
