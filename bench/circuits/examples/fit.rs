@@ -9,13 +9,10 @@
 use std::io::{self, Write};
 
 use tacit_circuits::fit::{
-    Effort, Entry, Facts, Harness, PUBLISHED, ROUND_TRIPS, Role, Scale, loss, place_round_trips,
-    round_trips, search, simulate, stream, summary,
+    Effort, Facts, Harness, ROUND_TRIPS, Role, SEED, loss, place_round_trips, round_trips, search,
+    simulate, stream, summary, table,
 };
 use tacit_circuits::{CONGESTION, MODEL, Params, Place, VERSION, random};
-
-/// The errors are computed on other circuits than those that the search saw.
-const SEED: u64 = 20_251_122;
 
 const ROLES: [Role; 3] = [Role::Fitted, Role::HeldOut, Role::Check];
 
@@ -88,57 +85,15 @@ fn samples(out: &mut impl Write) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// One line a list of numbers, as a Markdown table.
+/// The table, and how far it is off by the search's measure.
 fn print(simulated: &Facts) {
     println!(
         "simulated, model {VERSION}; * was not seen by the fit; of † nothing of its kind was\n"
     );
-    println!("| | published | model | error |\n|---|---|---|---|");
-    let rows: Vec<(Entry, Entry)> = PUBLISHED
-        .entries()
-        .into_iter()
-        .zip(simulated.entries())
-        .collect();
-    for list in rows.chunk_by(|a, b| a.0.group == b.0.group) {
-        let cells = |cell: fn(&(Entry, Entry)) -> String| {
-            list.iter().map(cell).collect::<Vec<_>>().join(", ")
-        };
-        let names = cells(|(published, _)| format!("{}{}", published.name, mark(published)));
-        let published = cells(|(published, _)| number(published.value));
-        let simulated = cells(|(_, simulated)| number(simulated.value));
-        let errors = cells(|(published, simulated)| difference(published, simulated));
-        let group = list[0].0.group;
-        println!("| {group}: {names} | {published} | {simulated} | {errors} |");
-    }
+    print!("{}", table::markdown(simulated));
     let [fitted, held_out, check] = ROLES.map(|role| loss(simulated, role));
     println!("\nmean error by the search's measure: fitted {fitted:.3}, held out {held_out:.3}");
     println!("check, by the same measure: {check:.3}");
-}
-
-const fn mark(entry: &Entry) -> &'static str {
-    match entry.role {
-        Role::HeldOut => "\\*",
-        Role::Check => "†",
-        Role::Fitted => "",
-    }
-}
-
-fn number(value: f64) -> String {
-    if value < 10.0 {
-        format!("{value:.1}")
-    } else {
-        format!("{value:.0}")
-    }
-}
-
-fn difference(published: &Entry, simulated: &Entry) -> String {
-    match published.scale {
-        Scale::Ratio => format!(
-            "{:+.0} %",
-            100.0 * (simulated.value / published.value - 1.0)
-        ),
-        Scale::Points => format!("{:+.1} points", simulated.value - published.value),
-    }
 }
 
 /// No fit: Tor of 2018 and 2019 beside the model's year and the benchmark's congestion.

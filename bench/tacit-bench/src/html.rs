@@ -1,6 +1,10 @@
 //! One self-contained page with plots: no script, no font, nothing that is fetched.
 
-use crate::line::CallLine;
+use tacit_circuits::VERSION;
+use tacit_circuits::fit::{MODELLED, table};
+
+use crate::line::{CallLine, Setting};
+use crate::notes;
 use crate::plots::{self, Curve, DrawError};
 use crate::row::{EAR_LIMIT, Pesq, Row};
 use crate::text::{ms, percent, share};
@@ -21,6 +25,17 @@ pub fn page(groups: &[Vec<CallLine>], calls: &[String]) -> Result<String, DrawEr
     for alike in described.chunk_by(|a, b| a.0 == b.0) {
         sections.push_str(&section(alike)?);
     }
+    let any = |of: fn(&Setting) -> bool| described.iter().any(|(_, row, _)| of(&row.setting));
+    let clients = if any(notes::clients_differ) {
+        format!("<p>{}.</p>\n", escape(notes::CLIENTS))
+    } else {
+        String::new()
+    };
+    let fit = if any(notes::is_fitted) {
+        fit()
+    } else {
+        String::new()
+    };
     let one_call = if calls.is_empty() {
         String::new()
     } else {
@@ -30,8 +45,24 @@ pub fn page(groups: &[Vec<CallLine>], calls: &[String]) -> Result<String, DrawEr
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Simulated calls over Tor</title>\n<style>{STYLE}</style></head><body>\n\
          <h1>Simulated calls over Tor</h1>\n<p>Everything here is simulated. \
          Mouth-to-ear delay includes capture, frame, look-ahead, playout and output; what is never played is infinitely late. \
-         In brackets: 95 % intervals over calls.</p>\n{sections}{one_call}</body></html>\n"
+         In brackets: 95 % intervals over calls.</p>\n{clients}{sections}{one_call}{fit}</body></html>\n"
     ))
+}
+
+/// How well the model of the circuits fits what was published.
+fn fit() -> String {
+    let mut rows = String::new();
+    for line in table::lines(&MODELLED) {
+        let cells = [line.what, line.published, line.model, line.error];
+        let cells = cells.map(|cell| format!("<td>{}</td>", escape(&cell)));
+        rows.push_str(&format!("<tr>{}</tr>\n", cells.concat()));
+    }
+    format!(
+        "<h2>Fit of the model</h2>\n<p>What was published about Tor circuits beside what the model {VERSION} gives, at the congestion of 2025 and before a call's connections are in it; \
+         times in ms. * was not seen by the fit, of † nothing of its kind was. Mean errors: {}. More: docs/circuits.md.</p>\n\
+         <table class=\"fit\"><tr><th></th><th>published</th><th>model</th><th>error</th></tr>\n{rows}</table>\n",
+        notes::mean_errors()
+    )
 }
 
 /// Everything about the calls of one setting.
@@ -107,7 +138,7 @@ pub fn ear_p99(call: &CallLine) -> Option<f64> {
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:96rem;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;font-size:.8rem}td,th{white-space:nowrap;padding:.3rem .4rem;border-bottom:1px solid #ddd;text-align:right}\
-th{vertical-align:bottom;white-space:normal}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
+th{vertical-align:bottom;white-space:normal}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}table.fit td,table.fit th{white-space:normal;text-align:left}div.wide{overflow-x:auto}svg{max-width:100%;height:auto;display:block;margin:1rem 0}";
 
 fn table(rows: &[&Row]) -> String {
     const HEAD: [&str; 17] = [

@@ -19,6 +19,7 @@ pub mod exit;
 pub mod hearing;
 pub mod html;
 pub mod line;
+pub mod notes;
 mod player;
 pub mod plots;
 pub mod row;

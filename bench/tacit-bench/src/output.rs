@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use tacit_bench::notes;
 use tacit_bench::row::{EAR_LIMIT, EarMs, Pesq, Row};
 use tacit_bench::text::{ms, ms_around, percent, share};
 
@@ -16,7 +17,18 @@ pub(crate) fn table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     for group in rows.chunk_by(|a, b| a.caption() == b.caption()) {
         one_table(group, out)?;
     }
-    writeln!(out, "{LEGEND}")
+    writeln!(out, "{LEGEND}")?;
+    if rows.iter().any(|row| notes::clients_differ(&row.setting)) {
+        writeln!(out, "{}", notes::CLIENTS)?;
+    }
+    if rows.iter().any(|row| notes::is_fitted(&row.setting)) {
+        writeln!(
+            out,
+            "mean errors of the circuits' model: {}; each: docs/circuits.md",
+            notes::mean_errors()
+        )?;
+    }
+    Ok(())
 }
 
 fn one_table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {

@@ -126,7 +126,7 @@ impl Grid {
             self.scene(CELLS, mode, &[Tacit], |plan| {
                 plan.scenario.cells_per_second = 25;
             }),
-            self.scene(LONG, mode, &[Tacit], |plan| {
+            self.scene(LONG, mode, &[Tacit, DonarDouble], |plan| {
                 (plan.calls, plan.scenario.length) = (long, length);
             }),
         ];
@@ -218,7 +218,13 @@ impl Grid {
             }),
         ];
         for (name, correlation) in TWO_GUARDS {
-            scenes.push(beside(name, &[Tacit], &|plan| {
+            // Donar has two guards in `BASE` and `HEADLINE`, too.
+            let kinds = if correlation > CORRELATION {
+                &both[..]
+            } else {
+                &[Tacit]
+            };
+            scenes.push(beside(name, kinds, &|plan| {
                 plan.scenario.correlation = correlation;
                 plan.scenario.guards = 2;
             }));
@@ -316,6 +322,7 @@ mod tests {
             assert!(scenario.replace && !find(KEPT).scenario.replace);
             let long = find(LONG);
             assert_eq!((long.calls, long.scenario.length.as_secs()), (40, 5_400));
+            assert_eq!((long.donar_legs, long.donar_guards), (12, 2));
             assert_eq!(find(ALOUD).calls, 40);
             assert_eq!(find(CELLS).scenario.cells_per_second, 25);
             for (name, correlation) in SAME_GUARDS {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 
+use tacit_bench::exit::Scored;
 use tacit_bench::hearing::Buffer;
 use tacit_bench::line::{CallLine, Millis, Setting};
 use tacit_bench::sim::Contender;
@@ -142,6 +143,22 @@ fn what_is_told_is_compared_over_the_same_calls() {
         let line = table.lines().find(|line| line.starts_with(&row));
         assert!(line.is_some_and(|line| line.contains(ratio)), "{table}");
     }
+}
+
+/// What was published is in the interval of half the calls, and not of none.
+#[test]
+fn a_missed_check_of_live_tor_is_told() {
+    let live = |good: usize| {
+        let score = |call| Scored {
+            narrow: if call < good { 3.5 } else { 2.0 },
+            wide: 2.0,
+        };
+        vec![(Buffer::TELEPHONE.name(), (0..20).map(score).collect())]
+    };
+    let (none, half) = (tables::live(&live(0)), tables::live(&live(10)));
+    assert!(none.contains("check is missed") && none.contains("0.0 % (0–16)"));
+    assert!(half.contains("check holds") && half.contains("50.0 % (30–70)"));
+    assert!(!tables::live(&Vec::new()).contains("check is"));
 }
 
 #[test]
