@@ -13,13 +13,13 @@ pub const CLIENTS: &str = "Tor clients: C tor for single, torfone, donar-*, as p
 /// Whether strategies of these settings have different Tor clients, which recorded delays do not show.
 #[must_use]
 pub fn clients_differ(setting: &Setting) -> bool {
-    setting.clients == "own" && !setting.traces
+    setting.clients.as_deref() == Some("own")
 }
 
 /// Whether these calls went over circuits of the model whose fit this program knows.
 #[must_use]
 pub fn is_fitted(setting: &Setting) -> bool {
-    setting.model == VERSION && !setting.traces
+    setting.model == VERSION && setting.traces.is_none()
 }
 
 /// How far the model is off on average.
