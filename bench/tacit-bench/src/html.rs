@@ -36,6 +36,11 @@ pub fn page(groups: &[Vec<CallLine>], calls: &[String]) -> Result<String, DrawEr
     } else {
         String::new()
     };
+    let few = if groups.iter().any(|calls| calls.len() < notes::ENOUGH) {
+        notes::FEW
+    } else {
+        ""
+    };
     let one_call = if calls.is_empty() {
         String::new()
     } else {
@@ -45,7 +50,7 @@ pub fn page(groups: &[Vec<CallLine>], calls: &[String]) -> Result<String, DrawEr
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Simulated calls over Tor</title>\n<style>{STYLE}</style></head><body>\n\
          <h1>Simulated calls over Tor</h1>\n<p>Everything here is simulated. \
          Mouth-to-ear delay includes capture, frame, look-ahead, playout and output; what is never played is infinitely late. \
-         In brackets: 95 % intervals over calls.</p>\n{clients}{sections}{one_call}{fit}</body></html>\n"
+         In brackets: 95 % intervals over calls{few}.</p>\n{clients}{sections}{one_call}{fit}</body></html>\n"
     ))
 }
 

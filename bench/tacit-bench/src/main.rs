@@ -214,7 +214,22 @@ fn few_traces(plan: &Plan) -> Option<String> {
     })
 }
 
+/// Whether two names are of one file that is there.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(a).is_some_and(|file| real(b) == Some(file))
+}
+
 fn report(args: &ReportArgs) -> Result<(), Failure> {
+    let outputs = [("--csv", &args.csv), ("--html", &args.html)];
+    for (option, output) in outputs {
+        let output = output.as_deref();
+        let read = |output: &&Path| args.files.iter().any(|file| is_same_file(file, output));
+        if let Some(output) = output.filter(read) {
+            let output = output.display();
+            return Err(format!("{option} {output} would take the place of what is read").into());
+        }
+    }
     let files = Files::create(args.csv.as_deref(), args.html.as_deref())?;
     let read = lines::read(&args.files)?;
     for note in &read.notes {

@@ -33,9 +33,14 @@ pub(crate) fn table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
 
 fn one_table(rows: &[Row], out: &mut impl Write) -> io::Result<()> {
     let caption = rows.first().map(Row::caption).unwrap_or_default();
+    let few = if rows.iter().any(|row| row.calls < notes::ENOUGH) {
+        notes::FEW
+    } else {
+        ""
+    };
     writeln!(
         out,
-        "simulated, {caption}; times in ms, 95 % intervals in brackets\n"
+        "simulated, {caption}; times in ms, 95 % intervals in brackets{few}\n"
     )?;
     let head = [
         ["strategy", ""],

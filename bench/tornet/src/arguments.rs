@@ -11,7 +11,7 @@ use crate::options::{NagleOff, Options, Pattern};
 #[derive(Clone, Debug, Args)]
 pub struct Arguments {
     /// TURN legs, onion legs, or one after the other.
-    #[arg(long, value_delimiter = ',', default_values_t = [Mode::Turn, Mode::Onion])]
+    #[arg(long, value_delimiter = ',', default_value = "turn,onion")]
     mode: Vec<Mode>,
     /// Added delay of each link, one way, in milliseconds.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=1000))]
@@ -20,15 +20,15 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
     jitter_ms: u64,
     /// Times between two packets of one leg, in milliseconds: multiples of 20.
-    #[arg(long, value_delimiter = ',', default_values_t = [20, 40, 80, 160])]
+    #[arg(long, value_delimiter = ',', default_value = "20,40,80,160")]
     spacing: Vec<u64>,
     /// alone: one leg and nothing else. call: 50 packets a second, by turns on as many legs as make
     /// the spacing of each.
-    #[arg(long, value_delimiter = ',', default_values_t = Pattern::ALL)]
+    #[arg(long, value_delimiter = ',', default_value = "alone,call")]
     pattern: Vec<Pattern>,
     /// Where relays get TCP_NODELAY. none: as tor is. inner: between relays, where the public network's
     /// connections are busy. late: as inner, and clients acknowledge late. all: everywhere.
-    #[arg(long, value_delimiter = ',', default_values_t = NagleOff::ALL)]
+    #[arg(long, value_delimiter = ',', default_value = "none,late,inner,all")]
     nodelay: Vec<NagleOff>,
     /// Length of each measurement.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(2..=3600))]

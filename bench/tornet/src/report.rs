@@ -180,13 +180,13 @@ impl Report {
                 "| {} {} | {} | {} | {:.0} |",
                 row.legs, row.mode, row.pattern, row.spacing_ms, row.floor_ms
             );
-            for Row {
-                measured_ms,
-                simulated_ms,
-                ..
-            } in rows
-            {
-                let _ = write!(text, " {measured_ms}; {simulated_ms} |");
+            // Measured in the order in which they were asked for, which need not be that of the columns.
+            for setting in &settings {
+                let of_it = rows.iter().filter(|row| row.nodelay == *setting);
+                let cells: Vec<String> = of_it
+                    .map(|row| format!("{}; {}", row.measured_ms, row.simulated_ms))
+                    .collect();
+                let _ = write!(text, " {} |", cells.join(" / "));
             }
             text.push('\n');
         }
@@ -219,6 +219,45 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_figure_stands_below_its_own_heading() {
+        let delays = |ms: f64| Delays {
+            p50: ms,
+            p90: ms,
+            p99: ms,
+        };
+        let row = |nodelay, ms| Row {
+            mode: "onion".into(),
+            pattern: Pattern::Call,
+            spacing_ms: 20,
+            legs: 1,
+            nodelay,
+            floor_ms: 35.0,
+            packets: 500,
+            lost: 0,
+            least_ms: ms,
+            measured_ms: delays(ms),
+            simulated_ms: delays(35.0),
+        };
+        let (all, none) = (NagleOff::All, NagleOff::None);
+        let report = |rows| Report {
+            tor: "0.4.8".into(),
+            model: "model",
+            link_ms: 5.0,
+            jitter_ms: 0.0,
+            relay_connections: [4, 0],
+            coturn_connections: None,
+            load: None,
+            rows,
+        };
+        let table = report(vec![row(all, 39.0), row(none, 64.0), row(all, 40.0)]).table();
+        let wanted = "| none: measured; simulated | all: measured; simulated |\n\
+                      |---|---|---|---|---|---|\n\
+                      | 1 onion | call | 20 | 35 | 64, 64, 64; 35, 35, 35 | \
+                      39, 39, 39; 35, 35, 35 / 40, 40, 40; 35, 35, 35 |\n";
+        assert!(table.ends_with(wanted), "{table}");
+    }
 
     #[test]
     fn quantiles_are_delays_that_occurred() {
