@@ -195,8 +195,9 @@ fn a_turn_call_replaces_no_more_slow_legs_than_it_has_credentials_for() {
     let mut scenario = minute(Mode::Turn);
     scenario.length = Duration::from_secs(1800);
     scenario.failures_per_hour = 0.0;
-    let outcome = run(&scenario, Kind::Tacit, 2, &mut ());
-    assert_eq!(outcome.replacements, 2 * 12);
+    // Whose newcomers are slow waits longer and need not spend all.
+    let replaced = (0..4).map(|seed| run(&scenario, Kind::Tacit, seed, &mut ()).replacements);
+    assert_eq!(replaced.max(), Some(2 * 12));
 }
 
 /// Whoever is given another's replacements has its circuits, whether others fail meanwhile or not.
