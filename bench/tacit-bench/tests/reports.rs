@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::{bench, complaint};
+use common::{SMALL, bench, complaint};
 
 fn said(arguments: &str) -> String {
     common::said(&bench(arguments))
@@ -19,7 +19,7 @@ fn every_report_of_the_model_has_its_fit_and_says_whose_clients_there_are() {
     let (html, traces) = (file("page.html"), file("traces"));
     let report = |arguments: &str| {
         let table = said(&format!(
-            "compare --calls 3 --minutes 0.5 --quiet --strategies single --html {html} {arguments}"
+            "compare {SMALL} --strategies single --html {html} {arguments}"
         ));
         let page = fs::read_to_string(&html).unwrap();
         let [fit, clients] = ["mean errors", "Tor clients:"].map(|part| {

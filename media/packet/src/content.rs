@@ -211,7 +211,7 @@ fn decode_reports(
             sender: LegIndex(plain[at + 2]),
             receiver: LegIndex(plain[at + 3]),
         };
-        let arrived_at = sent_at.ticks_earlier(get_u16(plain, at + 4));
+        let arrived_at = sent_at.ticks_earlier(get_u16(plain, at + 4).into());
         reports.push(ArrivalReport {
             slot: get_u16(plain, at),
             path,

@@ -31,8 +31,8 @@ impl MediaTime {
 
     /// The moment `ticks` eighths of a millisecond before `self`.
     #[must_use]
-    pub const fn ticks_earlier(self, ticks: u16) -> Self {
-        Self(self.0.wrapping_sub(ticks as u32))
+    pub const fn ticks_earlier(self, ticks: u32) -> Self {
+        Self(self.0.wrapping_sub(ticks))
     }
 }
 

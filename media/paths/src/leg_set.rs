@@ -34,6 +34,10 @@ impl LegSet {
         self.0[word] & bit != 0
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::EMPTY
     }
@@ -49,6 +53,7 @@ mod tests {
         for index in 0..=u8::MAX {
             assert!(!set.contains(LegIndex(index)));
             assert!(set.insert(LegIndex(index)) && !set.insert(LegIndex(index)));
+            assert_eq!(set.len(), usize::from(index) + 1);
         }
         for index in 0..=u8::MAX {
             assert!(set.remove(LegIndex(index)) && !set.remove(LegIndex(index)));

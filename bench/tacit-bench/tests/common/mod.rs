@@ -25,6 +25,4 @@ pub(crate) fn complaint(arguments: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-// Each of the tests compiles it in, and not all use it.
-#[allow(dead_code)]
 pub(crate) const SMALL: &str = "--calls 3 --minutes 0.5 --quiet";

@@ -2,6 +2,7 @@
 
 use tacit_types::LegKind;
 
+use crate::leg_set::LegSet;
 use crate::sent::Sent;
 
 /// Earlier than expected by so much, in microseconds and in usual distances from what is expected, does a
@@ -31,8 +32,8 @@ pub(super) struct Early {
     /// By how much they were early, microseconds.
     by: [f64; KEPT],
     count: usize,
-    /// Which legs of either side they took, a bit each.
-    legs: [u64; 2],
+    /// Which legs of either side they took.
+    legs: [LegSet; 2],
 }
 
 /// What to make of a packet.
@@ -74,12 +75,12 @@ impl Early {
         self.by[(self.count - 1) % KEPT] = by;
         let path = packet.0.path;
         for (legs, leg) in self.legs.iter_mut().zip([path.sender, path.receiver]) {
-            *legs |= 1_u64.checked_shl(u32::from(leg.0)).unwrap_or(0);
+            legs.insert(leg);
         }
         if self.count < PACKETS {
             return Verdict::Wait;
         }
-        let taken = self.legs.map(|legs| legs.count_ones() as usize);
+        let taken = self.legs.map(|legs| legs.len());
         let several = match kind {
             LegKind::Onion => taken[0] >= ONION_LEGS.min(legs[0]),
             LegKind::Turn => {

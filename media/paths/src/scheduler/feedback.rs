@@ -170,7 +170,7 @@ impl Scheduler {
         )]
         let ticks = (by / MediaTime::TICK_MICROS as f64) as u32;
         if let Some(origin) = &mut self.origin {
-            origin.peer = MediaTime(origin.peer.0.wrapping_sub(ticks));
+            origin.peer = origin.peer.ticks_earlier(ticks);
         }
         for leg in self.local.iter_mut().chain(self.peer.iter_mut()) {
             leg.delay.doubt(now);
